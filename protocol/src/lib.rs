@@ -1,0 +1,26 @@
+//! What torcctl, torcd and its workers say to each other.
+//!
+//! Plain types and the codec that carries them; no behaviour of either side. The modules build on
+//! each other in this order: `id time status resources hello codec paths`, then
+//! `spec result view event worker`, then `request response`, then `connection`.
+//!
+//! Everything here is a promise: a change of any type that travels is a new
+//! [`hello::PROTOCOL_VERSION`], and the golden frames in `tests/golden/` fail until it is.
+
+#![warn(missing_docs)]
+
+pub mod codec;
+pub mod connection;
+pub mod event;
+pub mod hello;
+pub mod id;
+pub mod paths;
+pub mod request;
+pub mod resources;
+pub mod response;
+pub mod result;
+pub mod spec;
+pub mod status;
+pub mod time;
+pub mod view;
+pub mod worker;

@@ -1,0 +1,265 @@
+//! What torcctl asks of torcd: one struct per verb, one enum of them all.
+//!
+//! Variants of [`Request`] are appended, never reordered. [`Call`] ties each verb to its reply.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AttemptNumber, JobId, WorkflowId};
+use crate::response::{
+    Canceled, JobDetail, LogChunk, Pong, Response, SnapshotProgress, SubmitAccepted, Submitted,
+    WatchItem,
+};
+use crate::spec::{JobSpec, WorkflowSpec};
+use crate::status::{JobStatus, WorkflowStatus};
+use crate::time::Span;
+use crate::view::{JobView, ResultView, StatusView, WorkflowView};
+
+/// Which workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WorkflowSelector {
+    /// The one that was submitted last.
+    #[default]
+    Latest,
+    /// The one with this number.
+    Id(WorkflowId),
+    /// The latest of this name.
+    Name(String),
+}
+
+/// Which job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobSelector {
+    /// The one with this number, in whichever workflow.
+    Id(JobId),
+    /// The one of this name.
+    Name(WorkflowSelector, String),
+}
+
+/// Which part of a list, in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The name of a field of the view; without it, by number.
+    pub sort: Option<String>,
+    /// Last first.
+    pub reverse: bool,
+    /// Pass over so many.
+    pub offset: u64,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+/// Ask for a sign of life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ping;
+
+/// Ask how the daemon is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status;
+
+/// Begin a submission; nobody sees it before its [`SubmitCommit`], and it is dropped when the
+/// connection ends before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submit {
+    /// The head.
+    pub spec: WorkflowSpec,
+}
+
+/// Add jobs to the submission that this connection has begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitJobs {
+    /// In the order in which they are to be started.
+    pub jobs: Vec<JobSpec>,
+}
+
+/// Make the submission visible and let it start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitCommit {
+    /// After the reply, stream its events as [`Watch`] does; none is missed.
+    pub watch: bool,
+}
+
+/// Stream the events of a workflow: what is remembered since `from_seq`, a mark, then live, until
+/// the workflow has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Which.
+    pub workflow: WorkflowSelector,
+    /// The first event wanted. Without it, or when it is no longer remembered, the stream begins
+    /// with the present state.
+    pub from_seq: Option<u64>,
+}
+
+/// Withdraw the jobs that have not started and stop those that run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+    /// Only these jobs of it; all when empty.
+    pub jobs: Vec<JobSelector>,
+    /// How long from SIGTERM to SIGKILL, instead of what each job's settings say.
+    pub grace: Option<Span>,
+}
+
+/// List workflows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListWorkflows {
+    /// Only these states; any when empty.
+    pub status: Vec<WorkflowStatus>,
+    /// Only names that match this glob.
+    pub name: Option<String>,
+    /// Which part.
+    pub page: Page,
+}
+
+/// List the jobs of a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListJobs {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+    /// Only these states; any when empty.
+    pub status: Vec<JobStatus>,
+    /// Only names that match this glob.
+    pub name: Option<String>,
+    /// Which part.
+    pub page: Page,
+}
+
+/// List what the attempts of a workflow's jobs gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListResults {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+    /// Only these states of the attempt; any when empty.
+    pub status: Vec<JobStatus>,
+    /// Only job names that match this glob.
+    pub name: Option<String>,
+    /// Only this return code.
+    pub return_code: Option<i32>,
+    /// Every attempt, not only the last of each job.
+    pub all_attempts: bool,
+    /// Which part.
+    pub page: Page,
+}
+
+/// Get one job and its attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetJob {
+    /// Which.
+    pub job: JobSelector,
+}
+
+/// Get a part of what an attempt wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    /// Whose.
+    pub job: JobSelector,
+    /// Which attempt; the last when not given.
+    pub attempt: Option<AttemptNumber>,
+    /// From which byte of stdout on.
+    pub stdout_offset: u64,
+    /// From which byte of stderr on.
+    pub stderr_offset: u64,
+    /// At most so many bytes of each; 4 MiB at most.
+    pub limit: u32,
+    /// When there is nothing new and the attempt runs, wait until there is, or until it has ended.
+    pub wait: bool,
+}
+
+/// Whether to wait for a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapshotWait {
+    /// Reply when it is queued.
+    No,
+    /// Reply when it is durable or has failed.
+    Forever,
+    /// The same, but give up waiting after this long; the snapshot goes on.
+    AtMost(Span),
+}
+
+/// Take a snapshot that holds all that is recorded now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Whether to wait for it.
+    pub wait: SnapshotWait,
+    /// Where to, this once, instead of the daemon's target; absolute.
+    pub path: Option<String>,
+}
+
+/// Stop the jobs, take the final snapshot, and end the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shutdown {
+    /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say.
+    pub grace: Option<Span>,
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant is the verb of the same name")]
+pub enum Request {
+    Ping(Ping),
+    Status(Status),
+    Submit(Submit),
+    SubmitJobs(SubmitJobs),
+    SubmitCommit(SubmitCommit),
+    Watch(Watch),
+    Cancel(Cancel),
+    ListWorkflows(ListWorkflows),
+    ListJobs(ListJobs),
+    ListResults(ListResults),
+    GetJob(GetJob),
+    Logs(Logs),
+    Snapshot(Snapshot),
+    Shutdown(Shutdown),
+}
+
+/// A verb, and the type of its reply.
+///
+/// A verb of [`Many`] replies gets any number of them and then [`Response::End`]; a verb of [`One`]
+/// gets one. Either may get [`Response::Error`] instead.
+pub trait Call: Into<Request> {
+    /// What comes back.
+    type Reply: TryFrom<Response, Error = Box<Response>>;
+    /// How many of them: [`One`] or [`Many`].
+    type Count;
+}
+
+/// One reply.
+#[derive(Debug)]
+pub enum One {}
+/// Any number of replies, then [`Response::End`].
+#[derive(Debug)]
+pub enum Many {}
+
+macro_rules! calls {
+    ($($verb:ident -> $count:ident $reply:ty;)+) => {
+        $(
+            impl From<$verb> for Request {
+                fn from(verb: $verb) -> Self {
+                    Self::$verb(verb)
+                }
+            }
+
+            impl Call for $verb {
+                type Reply = $reply;
+                type Count = $count;
+            }
+        )+
+    };
+}
+
+calls! {
+    Ping -> One Pong;
+    Status -> One StatusView;
+    Submit -> One SubmitAccepted;
+    SubmitJobs -> One SubmitAccepted;
+    SubmitCommit -> One Submitted;
+    Watch -> Many WatchItem;
+    Cancel -> One Canceled;
+    ListWorkflows -> Many Vec<WorkflowView>;
+    ListJobs -> Many Vec<JobView>;
+    ListResults -> Many Vec<ResultView>;
+    GetJob -> One JobDetail;
+    Logs -> One LogChunk;
+    Snapshot -> Many SnapshotProgress;
+    Shutdown -> Many SnapshotProgress;
+}

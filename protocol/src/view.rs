@@ -1,0 +1,257 @@
+//! What queries return. The field names are the keys of the JSON output.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AttemptNumber, Generation, JobId, WorkflowId};
+use crate::resources::NodeResources;
+use crate::result::Usage;
+use crate::status::{JobStatus, WorkflowStatus};
+use crate::time::{Span, Timestamp};
+
+/// How many jobs are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobCounts {
+    /// All.
+    pub total: u64,
+    /// Waiting for other jobs, or for the delay before a retry.
+    pub blocked: u64,
+    /// Waiting for room.
+    pub ready: u64,
+    /// Given to a worker.
+    pub pending: u64,
+    /// Running.
+    pub running: u64,
+    /// Ended well.
+    pub completed: u64,
+    /// Ended badly.
+    pub failed: u64,
+    /// Never started.
+    pub canceled: u64,
+    /// Stopped while running.
+    pub terminated: u64,
+    /// Set aside.
+    pub disabled: u64,
+}
+
+impl JobCounts {
+    /// Returns the count for one state.
+    pub fn of(&mut self, status: JobStatus) -> &mut u64 {
+        match status {
+            JobStatus::Blocked => &mut self.blocked,
+            JobStatus::Ready => &mut self.ready,
+            JobStatus::Pending => &mut self.pending,
+            JobStatus::Running => &mut self.running,
+            JobStatus::Completed => &mut self.completed,
+            JobStatus::Failed => &mut self.failed,
+            JobStatus::Canceled => &mut self.canceled,
+            JobStatus::Terminated => &mut self.terminated,
+            JobStatus::Disabled => &mut self.disabled,
+        }
+    }
+
+    /// Returns how many have ended.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.completed + self.failed + self.canceled + self.terminated
+    }
+}
+
+/// A workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowView {
+    /// Its number.
+    pub id: WorkflowId,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Its state.
+    pub status: WorkflowStatus,
+    /// Its jobs by state.
+    pub jobs: JobCounts,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// When its last job ended.
+    pub finished_at: Option<Timestamp>,
+    /// The working directory of its jobs.
+    pub working_dir: String,
+    /// The directory for files of output.
+    pub output_dir: String,
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Its number.
+    pub id: JobId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// Its name.
+    pub name: String,
+    /// What it runs; an argument vector is shown quoted as for a shell.
+    pub command: String,
+    /// Its state.
+    pub status: JobStatus,
+    /// Its priority.
+    pub priority: i32,
+    /// How many attempts it has had.
+    pub attempts: u32,
+    /// The code of the last one that ended.
+    pub return_code: Option<i32>,
+}
+
+/// An attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultView {
+    /// Whose.
+    pub job_id: JobId,
+    /// Of which workflow.
+    pub workflow_id: WorkflowId,
+    /// The name of the job.
+    pub name: String,
+    /// What it ran.
+    pub command: String,
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// `pending` or `running` while it lasts, then as the attempt ended.
+    pub status: JobStatus,
+    /// The code, when it has ended.
+    pub return_code: Option<i32>,
+    /// Why, in words; empty for a plain success.
+    pub reason: String,
+    /// On which host.
+    pub node: String,
+    /// The process id there.
+    pub pid: Option<u32>,
+    /// When it was started.
+    pub started_at: Option<Timestamp>,
+    /// When its end was seen.
+    pub finished_at: Option<Timestamp>,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// Bytes on stdout.
+    pub stdout_bytes: u64,
+    /// Bytes on stderr.
+    pub stderr_bytes: u64,
+    /// The file of its stdout, when it has one.
+    pub stdout_path: Option<String>,
+    /// The file of its stderr, when it has one.
+    pub stderr_path: Option<String>,
+}
+
+/// What a daemon says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Its package version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Where it listens.
+    pub socket: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// Where its database lives.
+    pub database: String,
+    /// Whether that is memory.
+    pub in_memory: bool,
+    /// Whether it only reads.
+    pub read_only: bool,
+    /// What its node has.
+    pub node: NodeResources,
+    /// How many workflows have not ended.
+    pub running_workflows: u64,
+    /// All jobs of those, by state.
+    pub jobs: JobCounts,
+    /// The state of its snapshots.
+    pub snapshot: SnapshotStatusView,
+}
+
+/// How well a daemon's database is kept on disk.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotStatusView {
+    /// Where snapshots go; none for a daemon that only reads.
+    pub target: Option<String>,
+    /// How many are kept.
+    pub keep: u32,
+    /// The last that is durable.
+    pub last: Option<SnapshotView>,
+    /// Changes since, in transactions.
+    pub changes_since: u64,
+    /// What the one that runs is doing.
+    pub phase: Option<SnapshotPhase>,
+    /// Why the last try failed; none after a success.
+    pub error: Option<SnapshotFailure>,
+}
+
+/// A snapshot that is on disk, synced and verified.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotView {
+    /// Which.
+    pub generation: Generation,
+    /// It holds every change up to this one.
+    pub changes: u64,
+    /// Where it is.
+    pub path: String,
+    /// How large it is.
+    pub bytes: u64,
+    /// Its SHA-256 in hexadecimal digits. Empty for a database on disk that is its own snapshot.
+    pub sha256: String,
+    /// When it was begun.
+    pub started_at: Timestamp,
+    /// When it was durable.
+    pub finished_at: Timestamp,
+    /// How long each phase took.
+    pub phases: Vec<(SnapshotPhase, Span)>,
+}
+
+/// The steps of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotPhase {
+    /// Waiting for the one before it.
+    Waiting,
+    /// From memory to memory.
+    Copy,
+    /// Writing the temporary file beside the target.
+    Write,
+    /// `fsync` of it.
+    Sync,
+    /// Reading it back and checking it.
+    Verify,
+    /// Rotating, renaming, `fsync` of the directory.
+    Publish,
+}
+
+impl SnapshotPhase {
+    /// Returns the word for this phase.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Copy => "copy",
+            Self::Write => "write",
+            Self::Sync => "sync",
+            Self::Verify => "verify",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+impl std::fmt::Display for SnapshotPhase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a snapshot is not on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFailure {
+    /// Where it should have gone.
+    pub path: String,
+    /// What was being done.
+    pub phase: SnapshotPhase,
+    /// The system's error number, when it was a system call that failed.
+    pub errno: Option<i32>,
+    /// What failed, in words.
+    pub reason: String,
+}

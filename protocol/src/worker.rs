@@ -1,0 +1,133 @@
+//! What torcd and its workers say to each other.
+//!
+//! The worker starts jobs of a *lane* in the order in which they came, at most `width` of the lane
+//! at a time, and the next one as soon as one ends, without asking. torcd gives a lane a few more
+//! jobs than its width, so no slot is idle while a result travels.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AttemptId, WorkflowId};
+use crate::resources::NodeResources;
+use crate::result::{AttemptResult, LogPart, StopCause};
+use crate::spec::{Command, JobContext, JobSettings};
+use crate::time::{Span, Timestamp};
+
+/// The number of a lane, chosen by torcd; unique for the life of the worker.
+pub type LaneId = u32;
+
+/// What torcd wants of a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum WorkerRequest {
+    /// What the jobs of a workflow share; before its first `Start`.
+    Context {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// Where and as what its jobs run.
+        context: JobContext,
+        /// The socket of the daemon, for `TORC_SOCKET`.
+        socket: String,
+    },
+    /// No job of this workflow will follow.
+    Forget {
+        /// The workflow.
+        workflow: WorkflowId,
+    },
+    /// Opens a lane, or changes its width.
+    Lane {
+        /// Its number.
+        lane: LaneId,
+        /// How many of its jobs may run at a time.
+        width: u32,
+        /// Of which workflow its jobs are.
+        workflow: WorkflowId,
+        /// How they are run.
+        settings: JobSettings,
+    },
+    /// Queue these, in this order.
+    Start {
+        /// Of this lane.
+        lane: LaneId,
+        /// What to run.
+        jobs: Vec<StartJob>,
+    },
+    /// Stop these: one that has not started is withdrawn, a running one gets SIGTERM, and SIGKILL
+    /// after `grace` (its own when none is given). Attempts that are unknown are passed over. A
+    /// shorter grace for one that is being stopped already shortens it.
+    Stop {
+        /// Which; all when empty.
+        attempts: Vec<AttemptId>,
+        /// Why.
+        cause: StopCause,
+        /// How long until SIGKILL.
+        grace: Option<Span>,
+    },
+    /// Send back a part of what a running attempt has written.
+    Tail {
+        /// To tell the answers apart.
+        id: u64,
+        /// Whose.
+        attempt: AttemptId,
+        /// From which byte of stdout on.
+        stdout_offset: u64,
+        /// From which byte of stderr on.
+        stderr_offset: u64,
+        /// At most so many bytes of each.
+        limit: u32,
+        /// Answer only when there is something new on either stream, or the attempt has ended.
+        wait: bool,
+    },
+    /// Stop all as by `Stop` with cause `Shutdown`, report, say `Drained`, and exit.
+    Drain {
+        /// How long until SIGKILL.
+        grace: Span,
+    },
+}
+
+/// One attempt to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartJob {
+    /// Which.
+    pub attempt: AttemptId,
+    /// The name of the job, for `TORC_JOB_NAME`.
+    pub name: String,
+    /// What to run.
+    pub command: Command,
+}
+
+/// What a worker reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum WorkerEvent {
+    /// It is there. The first message, before any request.
+    Ready {
+        /// What its node has.
+        resources: NodeResources,
+        /// Its process id.
+        pid: u32,
+    },
+    /// An attempt has a process.
+    Started {
+        /// Which.
+        attempt: AttemptId,
+        /// The process, which leads a process group of its own.
+        pid: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// An attempt has ended and nothing of it is left.
+    Finished {
+        /// Which.
+        attempt: AttemptId,
+        /// How, and what it gave.
+        result: AttemptResult,
+    },
+    /// The answer to `Tail`.
+    Tailed {
+        /// The number of the request.
+        id: u64,
+        /// Stdout, then stderr; none when that attempt is not running here (any more): its
+        /// `Finished` was sent before this.
+        parts: Option<(LogPart, LogPart)>,
+    },
+    /// All has ended; the worker exits.
+    Drained,
+}
