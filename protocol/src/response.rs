@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::Event;
-use crate::id::{AttemptId, Generation, JobId, WorkflowId};
+use crate::id::{AttemptId, Generation, WorkflowId};
 use crate::result::LogPart;
 use crate::status::JobStatus;
 use crate::view::{
@@ -28,8 +28,6 @@ pub struct Submitted {
     pub workflow_id: WorkflowId,
     /// How many jobs it has.
     pub jobs: u64,
-    /// The number of its first job; the others follow without gaps. 0 when it has none.
-    pub first_job_id: JobId,
 }
 
 /// A part of the reply to `Watch`.

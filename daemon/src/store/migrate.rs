@@ -1,0 +1,102 @@
+//! The schema and its history: numbered steps, counted by `PRAGMA user_version`.
+//!
+//! Steps are appended, never changed. A database that is newer than this program, or that is not
+//! torc's, is an error with a sentence and is left as it is.
+
+use rusqlite::{Connection, TransactionBehavior};
+use thiserror::Error;
+
+/// `PRAGMA application_id` of torc's databases: "torc" in ASCII.
+pub const APPLICATION_ID: i32 = 0x746F_7263;
+
+const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+
+/// The version of the schema that this program writes.
+pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
+
+/// Why a database is not one that we can use.
+#[derive(Debug, Error)]
+pub enum SchemaError {
+    /// It is some other program's.
+    #[error("it is an SQLite database, but not torc's (application_id {0:#x})")]
+    Foreign(i32),
+    /// A newer torc wrote it.
+    #[error("it has schema {0}, this torc knows up to {SCHEMA_VERSION}")]
+    Newer(u32),
+    /// SQLite could not read or change it.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// Returns the schema version of a database of torc's; 0 for one that is empty.
+///
+/// # Errors
+///
+/// When it is foreign, newer than this program, or cannot be read.
+pub fn check(connection: &Connection) -> Result<u32, SchemaError> {
+    let application_id = pragma(connection, "application_id")?;
+    let version = pragma(connection, "user_version")? as u32;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application_id != APPLICATION_ID && (application_id != 0 || tables > 0) {
+        return Err(SchemaError::Foreign(application_id));
+    }
+    if version > SCHEMA_VERSION {
+        return Err(SchemaError::Newer(version));
+    }
+    Ok(version)
+}
+
+/// Brings the database up to [`SCHEMA_VERSION`], in one transaction.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+    if check(connection)? == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let version = check(&transaction)?;
+    for step in &STEPS[version as usize..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+fn pragma(connection: &Connection, name: &str) -> Result<i32, rusqlite::Error> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_database_gets_the_schema_and_its_marks() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!(check(&connection).unwrap(), SCHEMA_VERSION);
+        migrate(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn a_foreign_database_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(migrate(&mut connection), Err(SchemaError::Foreign(0))));
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn a_newer_database_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+        assert!(matches!(migrate(&mut connection), Err(SchemaError::Newer(_))));
+    }
+}

@@ -1,0 +1,3 @@
+//! The database. The only module that knows SQL.
+
+pub mod migrate;
