@@ -165,6 +165,23 @@ pub fn service_database() -> Option<PathBuf> {
     Some(dirs.data_dir().join(DATABASE_NAME))
 }
 
+/// Returns the log of the user's service, in a directory that exists: the user's state directory, or
+/// the runtime directory where that one is shared between hosts or cannot be made.
+///
+/// # Errors
+///
+/// As [`runtime_dir`].
+pub fn service_log() -> Result<PathBuf, PathError> {
+    let state = directories::ProjectDirs::from("", "", "torc")
+        .and_then(|dirs| dirs.state_dir().map(Path::to_owned))
+        .filter(|dir| std::fs::create_dir_all(dir).is_ok() && is_local(dir));
+    let dir = match state {
+        Some(dir) => dir,
+        None => runtime_dir()?,
+    };
+    Ok(dir.join("torcd.log"))
+}
+
 /// Makes `dir` with mode 0700 unless it is there, and checks that it is ours alone.
 ///
 /// # Errors

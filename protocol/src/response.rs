@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::Event;
-use crate::id::{AttemptId, Generation, WorkflowId};
+use crate::id::{AttemptId, WorkflowId};
 use crate::result::LogPart;
 use crate::status::JobStatus;
 use crate::view::{
@@ -95,7 +95,7 @@ pub struct LogChunk {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SnapshotProgress {
     /// It is queued; all that was asked for.
-    Queued(Generation),
+    Queued,
     /// It has come to this step.
     Phase(SnapshotPhase),
     /// It is on disk, synced and verified.
