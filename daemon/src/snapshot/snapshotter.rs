@@ -1,0 +1,352 @@
+//! Takes snapshots: at most one at a time, and all who ask meanwhile share the next.
+//!
+//! A snapshot holds whatever its requester has had acknowledged, because its copy begins after the
+//! request came in. The copy is made from memory to memory, beside the writer; a process of its own
+//! brings it to disk, so a file system that hangs holds up that process and nothing else.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
+use torc_protocol::id::Generation;
+use torc_protocol::response::{RequestError, SnapshotProgress};
+use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::view::{SnapshotFailure, SnapshotPhase, SnapshotStatusView, SnapshotView};
+
+use crate::dispatcher::input::{DispatcherHandle, Input};
+use crate::lines::Lines;
+use crate::snapshot::writer_process::{self, WriteRequest};
+use crate::snapshot_writer::event::WriterReport;
+use crate::store::image::{Checkpointer, Copier, ImageError};
+use crate::store::tables::snapshot::Author;
+use crate::sys;
+
+/// How a database is copied.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// By a connection of its own.
+    Copier(Arc<Mutex<Copier>>),
+    /// By the owner of the database.
+    Owner,
+    /// Not at all: it is on disk, and is its own snapshot.
+    InPlace(Arc<Mutex<Checkpointer>>),
+}
+
+/// What the snapshotter is given.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who records.
+    pub dispatcher: DispatcherHandle,
+    /// How to copy.
+    pub source: Source,
+    /// Who we are.
+    pub author: Author,
+    /// Where to.
+    pub target: PathBuf,
+    /// How many are kept.
+    pub keep: u32,
+    /// How often one is taken without being asked for.
+    pub interval: Option<Duration>,
+    /// Where it is announced.
+    pub stdout: Lines,
+}
+
+/// Somebody who wants a snapshot.
+#[derive(Debug)]
+pub struct SnapshotRequest {
+    /// Where to, this once.
+    pub path: Option<PathBuf>,
+    /// Where to say how it comes along.
+    pub progress: Option<mpsc::UnboundedSender<SnapshotProgress>>,
+}
+
+/// A way to ask for snapshots.
+#[derive(Clone, Debug)]
+pub struct SnapshotHandle {
+    requests: mpsc::UnboundedSender<SnapshotRequest>,
+    status: watch::Receiver<SnapshotStatusView>,
+}
+
+impl SnapshotHandle {
+    /// Asks for a snapshot and does not wait.
+    pub fn trigger(&self) {
+        // Without a snapshotter the daemon has ended.
+        let _ = self.requests.send(SnapshotRequest { path: None, progress: None });
+    }
+
+    /// Asks for a snapshot, and returns how it comes along; the last is `Done` or `Failed`.
+    #[must_use]
+    pub fn request(&self, path: Option<PathBuf>) -> mpsc::UnboundedReceiver<SnapshotProgress> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let _ = self.requests.send(SnapshotRequest { path, progress: Some(sender) });
+        receiver
+    }
+
+    /// Returns the present state.
+    #[must_use]
+    pub fn status(&self) -> SnapshotStatusView {
+        self.status.borrow().clone()
+    }
+}
+
+/// The snapshotter.
+#[derive(Debug)]
+pub struct Snapshotter {
+    parts: Parts,
+    requests: mpsc::UnboundedReceiver<SnapshotRequest>,
+    status: watch::Sender<SnapshotStatusView>,
+}
+
+impl Snapshotter {
+    /// Returns a snapshotter, and the handle by which others ask it.
+    #[must_use]
+    pub fn new(parts: Parts) -> (Self, SnapshotHandle) {
+        let (sender, requests) = mpsc::unbounded_channel();
+        let (status, receiver) = watch::channel(SnapshotStatusView {
+            target: Some(parts.target.display().to_string()),
+            keep: parts.keep,
+            ..SnapshotStatusView::default()
+        });
+        let handle = SnapshotHandle { requests: sender, status: receiver };
+        (Self { parts, requests, status }, handle)
+    }
+
+    /// Runs until every handle is gone.
+    pub async fn run(mut self) {
+        let mut interval = self.parts.interval.map(every);
+        loop {
+            let first = tokio::select! {
+                request = self.requests.recv() => match request {
+                    Some(request) => request,
+                    None => return,
+                },
+                () = tick(&mut interval) => {
+                    if !self.has_changes().await {
+                        continue;
+                    }
+                    SnapshotRequest { path: None, progress: None }
+                }
+            };
+            let mut waiting = vec![first];
+            while let Ok(request) = self.requests.try_recv() {
+                waiting.push(request);
+            }
+            self.serve(waiting).await;
+        }
+    }
+
+    /// Takes one snapshot for each place that is asked for.
+    async fn serve(&self, mut waiting: Vec<SnapshotRequest>) {
+        while let Some(first) = waiting.first() {
+            let path = first.path.clone();
+            let (served, rest) = waiting.into_iter().partition(|request| request.path == path);
+            waiting = rest;
+            self.take(path, served).await;
+        }
+    }
+
+    async fn take(&self, path: Option<PathBuf>, served: Vec<SnapshotRequest>) {
+        let tell = |progress: &SnapshotProgress| {
+            for request in &served {
+                if let Some(sender) = &request.progress {
+                    // Whoever asked may have gone.
+                    let _ = sender.send(progress.clone());
+                }
+            }
+        };
+        let by_the_way = path.is_some();
+        let target = path.unwrap_or_else(|| self.parts.target.clone());
+        let on_phase = |phase| {
+            self.status.send_modify(|status| status.phase = Some(phase));
+            tell(&SnapshotProgress::Phase(phase));
+        };
+        let outcome = self.write(&target, by_the_way, on_phase).await;
+        self.announce(&target, &outcome);
+        self.status.send_modify(|status| {
+            status.phase = None;
+            if by_the_way {
+                return;
+            }
+            match &outcome {
+                Ok(view) => {
+                    status.last = Some(view.clone());
+                    status.error = None;
+                }
+                Err(failure) => status.error = Some(failure.clone()),
+            }
+        });
+        tell(&match outcome {
+            Ok(view) => SnapshotProgress::Done(Box::new(view)),
+            Err(failure) => SnapshotProgress::Failed(failure),
+        });
+    }
+
+    fn announce(&self, target: &Path, outcome: &Result<SnapshotView, SnapshotFailure>) {
+        let target = target.display();
+        match outcome {
+            Ok(_) => self.parts.stdout.say(format!("TORC_SNAPSHOT_DONE={target}")),
+            Err(failure) => {
+                tracing::error!("snapshot failed in phase {}: {}", failure.phase, failure.reason);
+                let reason = failure.reason.replace('\n', " ");
+                self.parts.stdout.say(format!("TORC_SNAPSHOT_FAILED={target}: {reason}"));
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        target: &Path,
+        by_the_way: bool,
+        mut on_phase: impl FnMut(SnapshotPhase),
+    ) -> Result<SnapshotView, SnapshotFailure> {
+        let failed = |phase, errno, reason: String| SnapshotFailure {
+            path: target.display().to_string(),
+            phase,
+            errno,
+            reason,
+        };
+        on_phase(SnapshotPhase::Copy);
+        let begun = Instant::now();
+        let started_at = Timestamp::now();
+        let (generation, changes) = self
+            .begin(target)
+            .await
+            .map_err(|error| failed(SnapshotPhase::Copy, None, error.message))?;
+        let written = match &self.parts.source {
+            Source::InPlace(checkpointer) if !by_the_way => {
+                in_place(checkpointer.clone(), target, &mut on_phase).await
+            }
+            source => match self.copy(source, generation).await {
+                Ok(image) => {
+                    let copied = begun.elapsed();
+                    let request = WriteRequest {
+                        target: target.to_owned(),
+                        keep: self.keep(by_the_way),
+                        generation,
+                    };
+                    writer_process::write(
+                        &sys::process::own_executable(),
+                        image,
+                        request,
+                        &mut on_phase,
+                    )
+                    .await
+                    .map(|mut report| {
+                        report.phases.insert(0, (SnapshotPhase::Copy, copied.into()));
+                        report
+                    })
+                }
+                Err(error) => Err(failed(SnapshotPhase::Copy, error.errno(), error.to_string())),
+            },
+        };
+        let outcome = written.map(|WriterReport { bytes, sha256, phases }| SnapshotView {
+            generation,
+            changes,
+            path: target.display().to_string(),
+            bytes,
+            sha256,
+            started_at,
+            finished_at: Timestamp::now(),
+            phases,
+        });
+        self.parts.dispatcher.send(Input::EndSnapshot { generation, outcome: outcome.clone() });
+        outcome
+    }
+
+    async fn begin(&self, target: &Path) -> Result<(Generation, u64), RequestError> {
+        let (author, path) = (self.parts.author.clone(), target.display().to_string());
+        self.parts.dispatcher.ask(|reply| Input::BeginSnapshot { author, path, reply }).await
+    }
+
+    async fn copy(&self, source: &Source, generation: Generation) -> Result<File, ImageError> {
+        let name = format!("snapshot-{generation}.db");
+        match source {
+            Source::Copier(copier) => {
+                let copier = copier.clone();
+                blocking(move || lock(&copier).copy(&name)).await
+            }
+            Source::Owner => {
+                let into = sys::memory::anonymous_file(&name)?;
+                let copied = self.parts.dispatcher.ask(|reply| Input::Serialize { into, reply });
+                copied.await.map_err(|error| std::io::Error::other(error.message).into())
+            }
+            Source::InPlace(checkpointer) => {
+                let checkpointer = checkpointer.clone();
+                blocking(move || lock(&checkpointer).copy(&name)).await
+            }
+        }
+    }
+
+    /// A snapshot by the way is never rotated: it is one file, where it was asked for.
+    fn keep(&self, by_the_way: bool) -> u32 {
+        if by_the_way { 1 } else { self.parts.keep }
+    }
+
+    /// Returns whether anything was recorded since the last snapshot but its own end.
+    async fn has_changes(&self) -> bool {
+        let last = self.status.borrow().last.as_ref().map_or(0, |last| last.changes + 1);
+        match self.parts.dispatcher.ask(|reply| Input::Totals { reply }).await {
+            Ok(totals) => totals.changes > last,
+            Err(_) => false,
+        }
+    }
+}
+
+/// Brings a database that is its own snapshot to a state that survives a power cut.
+async fn in_place(
+    checkpointer: Arc<Mutex<Checkpointer>>,
+    target: &Path,
+    on_phase: &mut impl FnMut(SnapshotPhase),
+) -> Result<WriterReport, SnapshotFailure> {
+    let mut phases = Vec::new();
+    for phase in [SnapshotPhase::Sync, SnapshotPhase::Verify] {
+        on_phase(phase);
+        let begun = Instant::now();
+        let checkpointer = checkpointer.clone();
+        let done = blocking(move || match phase {
+            SnapshotPhase::Sync => lock(&checkpointer).checkpoint(),
+            _ => lock(&checkpointer).check(),
+        });
+        done.await.map_err(|error| SnapshotFailure {
+            path: target.display().to_string(),
+            phase,
+            errno: error.errno(),
+            reason: error.to_string(),
+        })?;
+        phases.push((phase, Span::from(begun.elapsed())));
+    }
+    let path = target.to_owned();
+    let bytes = blocking(move || Ok(std::fs::metadata(path)?.len())).await.unwrap_or(0);
+    Ok(WriterReport { bytes, sha256: String::new(), phases })
+}
+
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, ImageError> {
+    match tokio::task::spawn_blocking(f).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(std::io::Error::other(error).into()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    interval
+}
+
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,225 @@
+//! Where a database lives.
+//!
+//! In memory means a WAL file in a private directory on a tmpfs: plain SQLite with readers beside
+//! the writer, and a crash of the daemon loses nothing. Where no tmpfs can be trusted, or where it
+//! is asked for by name, it is SQLite's own `:memory:`, which only its owner can read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+use thiserror::Error;
+
+use crate::store::migrate::{self, SchemaError};
+
+/// The name of the database in a directory of ours.
+const FILE_NAME: &str = "torc.db";
+/// How long a statement waits for a lock that only another process can hold.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a database lives.
+#[derive(Debug)]
+pub enum Home {
+    /// In this private directory on a tmpfs, which goes when this does.
+    Tmpfs(PrivateDir),
+    /// In SQLite's own memory.
+    Memory,
+    /// In this file, for good.
+    File(PathBuf),
+    /// In this file, which is only read and never changes: a snapshot.
+    ReadOnly(PathBuf),
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The file or its directory.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
+    /// What is in it.
+    #[error("cannot use {path}: {source}")]
+    Schema {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: SchemaError,
+    },
+}
+
+/// A directory that is removed with all that is in it when this is dropped.
+#[derive(Debug)]
+pub struct PrivateDir {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl PrivateDir {
+    /// Makes a directory of this name in `parent`, which is ours alone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made, or is there already.
+    pub fn create(parent: &Path, name: &str) -> io::Result<Self> {
+        let path = parent.join(name);
+        fs::create_dir(&path)?;
+        Ok(Self { path, keep: false })
+    }
+
+    /// Lets the directory stay when this is dropped: it holds what is nowhere else.
+    pub fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Returns its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for PrivateDir {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+impl Home {
+    /// Returns whether all of it is gone when the daemon ends.
+    #[must_use]
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Tmpfs(_) | Self::Memory)
+    }
+
+    /// Returns the file, where there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Tmpfs(dir) => Some(dir.path().join(FILE_NAME)),
+            Self::Memory => None,
+            Self::File(path) | Self::ReadOnly(path) => Some(path.clone()),
+        }
+    }
+
+    /// Returns where it is, in words for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.file().map_or_else(|| ":memory:".to_owned(), |path| path.display().to_string())
+    }
+
+    /// Opens the connection that writes, and brings the schema up to date. SQLite's own memory
+    /// begins with what is in the file `load`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be used, or holds something that is not ours or newer than this
+    /// program. It is left as it is.
+    pub fn open_writer(&self, load: Option<&Path>) -> Result<Connection, OpenError> {
+        let failed = |source: SchemaError| OpenError::Schema {
+            path: self.file().unwrap_or_else(|| PathBuf::from(":memory:")),
+            source,
+        };
+        if let Self::File(path) = self {
+            prepare(path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        }
+        let mut connection = match self.file() {
+            Some(path) => Connection::open_with_flags(
+                path,
+                OpenFlags::SQLITE_OPEN_READ_WRITE
+                    | OpenFlags::SQLITE_OPEN_CREATE
+                    | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            ),
+            None => Connection::open_in_memory(),
+        }
+        .map_err(|error| failed(error.into()))?;
+        if let Some(load) = load {
+            restore(load, &mut connection).map_err(|error| failed(error.into()))?;
+        }
+        configure(&connection).map_err(|error| failed(error.into()))?;
+        migrate::check(&connection).map_err(failed)?;
+        if self.file().is_some() {
+            connection
+                .pragma_update(None, "journal_mode", "WAL")
+                .and_then(|()| connection.pragma_update(None, "synchronous", "NORMAL"))
+                .map_err(|error| failed(error.into()))?;
+        }
+        migrate::migrate(&mut connection).map_err(failed)?;
+        Ok(connection)
+    }
+
+    /// Opens a connection that only reads; none for [`Home::Memory`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_writer`].
+    pub fn open_reader(&self) -> Result<Option<Connection>, OpenError> {
+        let Some(path) = self.file() else { return Ok(None) };
+        let open = || -> Result<Connection, SchemaError> {
+            let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = if matches!(self, Self::ReadOnly(_)) {
+                flags |= OpenFlags::SQLITE_OPEN_URI;
+                Connection::open_with_flags(immutable_uri(&path), flags)?
+            } else {
+                Connection::open_with_flags(&path, flags)?
+            };
+            configure(&connection)?;
+            connection.pragma_update(None, "query_only", true)?;
+            migrate::check(&connection)?;
+            Ok(connection)
+        };
+        open().map(Some).map_err(|source| OpenError::Schema { path, source })
+    }
+}
+
+/// Returns the URI by which SQLite opens `path` without a lock and without files beside it.
+#[must_use]
+pub fn immutable_uri(path: &Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            uri.push(byte as char);
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri + "?immutable=1"
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
+/// Copies the database in the file `from` into `connection`, which is empty.
+fn restore(from: &Path, connection: &mut Connection) -> rusqlite::Result<()> {
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    Backup::new(&source, connection)?.step(-1)?;
+    Ok(())
+}
+
+/// Makes the directory of a database, and the file with mode 0600 before SQLite does with another.
+fn prepare(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    Ok(())
+}

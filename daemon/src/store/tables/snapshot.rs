@@ -1,0 +1,86 @@
+//! Table `snapshot`.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use torc_protocol::id::Generation;
+use torc_protocol::time::Timestamp;
+use torc_protocol::view::{SnapshotFailure, SnapshotView};
+
+/// Who takes a snapshot.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// Names the database for life.
+    pub instance: String,
+    /// The host.
+    pub host: String,
+    /// Which boot of it.
+    pub boot_id: String,
+    /// The daemon's process there.
+    pub pid: u32,
+}
+
+/// Stores that a snapshot begins, and returns its number.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn begin(
+    connection: &Connection,
+    author: &Author,
+    changes: u64,
+    path: &str,
+    at: Timestamp,
+) -> rusqlite::Result<Generation> {
+    connection
+        .prepare_cached(
+            "INSERT INTO snapshot (instance, host, boot_id, pid, changes, started_at, path)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            author.instance,
+            author.host,
+            author.boot_id,
+            author.pid,
+            changes,
+            at.0,
+            path,
+        ])?;
+    Ok(Generation(connection.last_insert_rowid() as u64))
+}
+
+/// Stores what became of a snapshot.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn finish(
+    connection: &Connection,
+    generation: Generation,
+    outcome: &Result<SnapshotView, SnapshotFailure>,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    let (bytes, sha256, error) = match outcome {
+        Ok(view) => (Some(view.bytes), Some(&view.sha256), None),
+        Err(failure) => (None, None, Some(&failure.reason)),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE snapshot SET finished_at = ?2, bytes = ?3, sha256 = ?4, error = ?5
+             WHERE generation = ?1",
+        )?
+        .execute(params![generation.0, at.0, bytes, sha256, error])?;
+    Ok(())
+}
+
+/// Returns the number of the last snapshot that was begun; 0 when none was.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn last_generation(connection: &Connection) -> rusqlite::Result<Generation> {
+    let last = connection
+        .prepare_cached("SELECT max(generation) FROM snapshot")?
+        .query_row([], |row| row.get::<_, Option<u64>>(0))
+        .optional()?
+        .flatten();
+    Ok(Generation(last.unwrap_or(0)))
+}

@@ -1,0 +1,95 @@
+//! This process and its children.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::sys::prctl;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+/// Returns the path by which this very program can be run again, even when its file was replaced by
+/// a newer one since it started.
+#[must_use]
+pub fn own_executable() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
+}
+
+/// Returns the user that this process acts as.
+#[must_use]
+pub fn uid() -> u32 {
+    nix::unistd::Uid::effective().as_raw()
+}
+
+/// Makes orphans among our descendants our children, instead of init's.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(prctl::set_child_subreaper(true)?)
+}
+
+/// Kills a child of this process that has not been waited for.
+pub fn kill(pid: u32) {
+    if let Ok(pid) = i32::try_from(pid)
+        && pid > 0
+    {
+        // It may have ended by itself.
+        let _ = signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+/// Kills the children of this process that are strangers to it: orphans that it has adopted from a
+/// worker that died, and that `is_ours` does not know. Returns how many there were.
+///
+/// # Errors
+///
+/// When `/proc` cannot be read.
+pub fn kill_strangers(is_ours: impl Fn(u32) -> bool) -> io::Result<usize> {
+    let mut killed = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        let text = fs::read_to_string(task?.path().join("children"))?;
+        for pid in text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()) {
+            if !is_ours(pid) {
+                kill(pid);
+                killed += 1;
+            }
+        }
+    }
+    Ok(killed)
+}
+
+/// Returns when process `pid` started, in clock ticks since boot: with the boot id and the number,
+/// it names a process for good.
+#[must_use]
+pub fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    // The name in parentheses may hold anything; field 22 counts from after the last one.
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// Returns the standard input as a file of ours that is closed on exec, and `/dev/null` in its place.
+///
+/// # Errors
+///
+/// When the descriptors cannot be had.
+pub fn take_stdin() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    let taken = io::stdin().as_fd().try_clone_to_owned()?;
+    nix::unistd::dup2_stdin(File::open("/dev/null")?)?;
+    Ok(File::from(taken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_named_by_its_start() {
+        let ours = start_time(std::process::id()).unwrap();
+        assert!(ours > 0);
+        assert_eq!(start_time(std::process::id()), Some(ours));
+        assert_eq!(start_time(u32::MAX), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! The socket's file and its lock.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::stat::{Mode, fstat, lstat, umask};
+
+/// Binds a socket that only its owner can connect to from its first moment on.
+///
+/// Changes the process's umask for that moment, so it is called before there are threads.
+///
+/// # Errors
+///
+/// When the address cannot be had.
+pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(path);
+    umask(before);
+    bound
+}
+
+/// A file that is locked as long as this lives.
+#[derive(Debug)]
+pub struct FileLock(Flock<File>);
+
+impl FileLock {
+    /// Replaces what is in the file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write(&mut self, text: &str) -> io::Result<()> {
+        self.0.set_len(0)?;
+        self.0.write_all(text.as_bytes())
+    }
+}
+
+/// Opens and locks a file for as long as the returned value lives; none when somebody else has.
+///
+/// # Errors
+///
+/// When the file cannot be opened, or is a symbolic link.
+pub fn lock_file(path: &Path) -> io::Result<Option<FileLock>> {
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits())
+            .open(path)?;
+        let locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => locked,
+            Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+            Err((_, errno)) => return Err(errno.into()),
+        };
+        // Its last holder removes it: what we have locked must still be what the path names.
+        let ours = fstat(locked.as_fd())?;
+        match lstat(path) {
+            Ok(there) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino) => {
+                return Ok(Some(FileLock(locked)));
+            }
+            Ok(_) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_has_one_holder_and_survives_that_its_file_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = lock_file(&path).unwrap().unwrap();
+        assert!(lock_file(&path).unwrap().is_none());
+        std::fs::remove_file(&path).unwrap();
+        drop(first);
+        assert!(lock_file(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_socket_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let _listener = bind_private(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
