@@ -1,0 +1,257 @@
+//! The queues of jobs, and who takes the next one.
+//!
+//! A lane counts its places that are taken. A free place takes the next queued attempt at once: the
+//! attempt is put up for any slot thread, or the thread whose job just ended goes on with it. So
+//! there are never more busy threads than the sum of the widths.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use torc_protocol::id::WorkflowId;
+use torc_protocol::worker::LaneId;
+
+use super::attempt::{Attempt, LaneSetup};
+use super::lock::lock;
+
+/// All lanes of the worker.
+#[derive(Default)]
+pub(super) struct Lanes {
+    inner: Mutex<Inner>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    lanes: HashMap<LaneId, Lane>,
+    /// Attempts that have a place in their lane, and no thread yet.
+    unclaimed: VecDeque<Task>,
+    /// Threads that wait for one.
+    idle: usize,
+    /// Threads that are being made.
+    coming: usize,
+    closed: bool,
+}
+
+struct Lane {
+    setup: Arc<LaneSetup>,
+    width: u32,
+    running: u32,
+    queue: VecDeque<Arc<Attempt>>,
+    forgotten: bool,
+}
+
+/// An attempt and its place in a lane.
+pub(super) struct Task {
+    pub(super) lane: LaneId,
+    pub(super) attempt: Arc<Attempt>,
+}
+
+impl Lanes {
+    /// Opens a lane, or changes it; returns how many threads are missing.
+    pub(super) fn open(&self, id: LaneId, width: u32, setup: LaneSetup) -> usize {
+        let setup = Arc::new(setup);
+        let mut inner = lock(&self.inner);
+        let lane = inner.lanes.entry(id).or_insert_with(|| Lane {
+            setup: Arc::clone(&setup),
+            width,
+            running: 0,
+            queue: VecDeque::new(),
+            forgotten: false,
+        });
+        lane.width = width;
+        lane.setup = setup;
+        self.fill(&mut inner, id)
+    }
+
+    /// Returns what the jobs of a lane share, unless the lane takes no more of them.
+    pub(super) fn setup(&self, id: LaneId) -> Option<Arc<LaneSetup>> {
+        let inner = lock(&self.inner);
+        inner.lanes.get(&id).filter(|lane| !lane.forgotten).map(|lane| Arc::clone(&lane.setup))
+    }
+
+    /// Appends to the queue of a lane; returns how many threads are missing, each of which the
+    /// caller makes, or else calls [`Lanes::thread_failed`].
+    pub(super) fn enqueue(&self, id: LaneId, attempts: Vec<Arc<Attempt>>) -> usize {
+        let mut inner = lock(&self.inner);
+        if let Some(lane) = inner.lanes.get_mut(&id) {
+            lane.queue.extend(attempts);
+        }
+        self.fill(&mut inner, id)
+    }
+
+    /// Removes the lanes of a workflow, each when its last job has ended.
+    pub(super) fn forget(&self, workflow: WorkflowId) {
+        let mut inner = lock(&self.inner);
+        for lane in inner.lanes.values_mut().filter(|lane| lane.setup.workflow == workflow) {
+            lane.forgotten = true;
+        }
+        inner.lanes.retain(|_, lane| !lane.is_done());
+    }
+
+    /// No attempt is taken from a queue any more.
+    pub(super) fn close(&self) {
+        lock(&self.inner).closed = true;
+    }
+
+    fn fill(&self, inner: &mut Inner, id: LaneId) -> usize {
+        while let Some(task) = inner.take_place(id) {
+            inner.unclaimed.push_back(task);
+            self.work.notify_one();
+        }
+        let missing = inner.unclaimed.len().saturating_sub(inner.idle + inner.coming);
+        inner.coming += missing;
+        missing
+    }
+
+    /// A thread that was missing could not be made. Returns the attempt that cannot be run because
+    /// there is no thread at all; with any, it waits for one of them.
+    pub(super) fn thread_failed(&self, threads: usize) -> Option<Task> {
+        let mut inner = lock(&self.inner);
+        inner.coming -= 1;
+        if threads > 0 { None } else { inner.unclaimed.pop_front() }
+    }
+
+    /// A new thread is there.
+    pub(super) fn thread_came(&self) {
+        lock(&self.inner).coming -= 1;
+    }
+
+    /// Gives the place in lane `ended` back, if any, and returns what this thread runs next.
+    pub(super) fn next(&self, ended: Option<LaneId>) -> Task {
+        let mut inner = lock(&self.inner);
+        if let Some(task) = ended.and_then(|id| inner.give_back(id)) {
+            return task;
+        }
+        loop {
+            if let Some(task) = inner.unclaimed.pop_front() {
+                return task;
+            }
+            inner.idle += 1;
+            inner = self.work.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner.idle -= 1;
+        }
+    }
+}
+
+impl Inner {
+    /// Takes the next attempt of a lane that has a free place for it.
+    fn take_place(&mut self, id: LaneId) -> Option<Task> {
+        let lane = self.lanes.get_mut(&id)?;
+        while !self.closed && lane.running < lane.width {
+            let attempt = lane.queue.pop_front()?;
+            if attempt.take() {
+                lane.running += 1;
+                return Some(Task { lane: id, attempt });
+            }
+        }
+        None
+    }
+
+    /// Frees a place in a lane, and takes it again for the next attempt if there is one.
+    fn give_back(&mut self, id: LaneId) -> Option<Task> {
+        let lane = self.lanes.get_mut(&id)?;
+        lane.running -= 1;
+        let next = self.take_place(id);
+        if self.lanes.get(&id).is_some_and(Lane::is_done) {
+            self.lanes.remove(&id);
+        }
+        next
+    }
+}
+
+impl Lane {
+    fn is_done(&self) -> bool {
+        self.forgotten && self.running == 0 && self.queue.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use torc_protocol::id::WorkflowId;
+    use torc_protocol::result::StopCause;
+    use torc_protocol::spec::JobSettings;
+
+    use super::Lanes;
+    use crate::worker::attempt::tests::attempt;
+    use crate::worker::attempt::{Attempt, LaneSetup};
+
+    fn open(lanes: &Lanes, width: u32) -> usize {
+        lanes.open(1, width, LaneSetup::new(WorkflowId(1), None, &JobSettings::default()))
+    }
+
+    fn attempts(jobs: std::ops::Range<u64>) -> Vec<Arc<Attempt>> {
+        jobs.map(|job| Arc::new(attempt(job))).collect()
+    }
+
+    fn next(lanes: &Lanes, ended: bool) -> u64 {
+        lanes.next(ended.then_some(1)).attempt.id().job.0
+    }
+
+    #[test]
+    fn no_more_run_than_the_width_and_in_their_order() {
+        let lanes = Lanes::default();
+        assert_eq!(open(&lanes, 2), 0);
+        assert_eq!(lanes.enqueue(1, attempts(0..5)), 2);
+        lanes.thread_came();
+        lanes.thread_came();
+        assert_eq!((next(&lanes, false), next(&lanes, false)), (0, 1));
+        assert_eq!((next(&lanes, true), next(&lanes, true)), (2, 3));
+        assert_eq!(open(&lanes, 3), 1);
+        assert_eq!(next(&lanes, false), 4);
+    }
+
+    #[test]
+    fn a_narrower_lane_starts_the_next_only_when_enough_have_ended() {
+        let lanes = Lanes::default();
+        open(&lanes, 2);
+        lanes.enqueue(1, attempts(0..3));
+        assert_eq!((next(&lanes, false), next(&lanes, false)), (0, 1));
+        open(&lanes, 1);
+        let mut inner = super::lock(&lanes.inner);
+        assert!(inner.give_back(1).is_none());
+        assert_eq!(inner.give_back(1).unwrap().attempt.id().job.0, 2);
+    }
+
+    #[test]
+    fn withdrawn_attempts_are_passed_over() {
+        let lanes = Lanes::default();
+        open(&lanes, 1);
+        let all = attempts(0..3);
+        let second = Arc::clone(&all[1]);
+        lanes.enqueue(1, all);
+        assert!(second.withdraw(StopCause::Canceled));
+        assert_eq!((next(&lanes, false), next(&lanes, true)), (0, 2));
+    }
+
+    #[test]
+    fn a_closed_worker_starts_nothing() {
+        let lanes = Lanes::default();
+        open(&lanes, 1);
+        lanes.close();
+        assert_eq!(lanes.enqueue(1, attempts(0..3)), 0);
+    }
+
+    #[test]
+    fn a_forgotten_lane_goes_with_its_last_job() {
+        let lanes = Lanes::default();
+        open(&lanes, 1);
+        lanes.enqueue(1, attempts(0..1));
+        lanes.forget(WorkflowId(1));
+        assert!(lanes.setup(1).is_none());
+        let mut inner = super::lock(&lanes.inner);
+        assert!(inner.lanes.contains_key(&1));
+        assert!(inner.give_back(1).is_none());
+        assert!(inner.lanes.is_empty());
+    }
+
+    #[test]
+    fn without_any_thread_an_attempt_is_given_up() {
+        let lanes = Lanes::default();
+        open(&lanes, 2);
+        assert_eq!(lanes.enqueue(1, attempts(0..2)), 2);
+        assert!(lanes.thread_failed(1).is_none());
+        assert_eq!(lanes.thread_failed(0).unwrap().attempt.id().job.0, 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! Frames to torcd, from any thread, in the order of their sending.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::BytesMut;
+use tokio_util::codec::Encoder;
+use torc_protocol::codec::Codec;
+use torc_protocol::worker::WorkerEvent;
+
+use super::kernel;
+use super::lock::lock;
+
+/// A buffer that grew beyond this is given back after use.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+/// The way to torcd. Once it is broken, all that is sent is dropped.
+pub(super) struct Outbox {
+    inner: Mutex<Inner>,
+    broken: AtomicBool,
+}
+
+struct Inner {
+    file: File,
+    codec: Codec<(), WorkerEvent>,
+    buffer: BytesMut,
+}
+
+impl Outbox {
+    pub(super) fn new(file: File) -> Self {
+        let inner = Inner { file, codec: Codec::default(), buffer: BytesMut::new() };
+        Self { inner: Mutex::new(inner), broken: AtomicBool::new(false) }
+    }
+
+    /// Sends `event`, and before it what is held back; waits while torcd does not read.
+    pub(super) fn send(&self, event: WorkerEvent) {
+        self.with_inner(|inner| {
+            inner.codec.encode(event, &mut inner.buffer)?;
+            inner.flush()
+        });
+    }
+
+    /// Holds `event` back until the next [`Outbox::send`] or [`Outbox::flush`] of any thread, so
+    /// that several travel as one.
+    pub(super) fn hold(&self, event: WorkerEvent) {
+        self.with_inner(|inner| Ok(inner.codec.encode(event, &mut inner.buffer)?));
+    }
+
+    /// Sends what is held back.
+    pub(super) fn flush(&self) {
+        self.with_inner(Inner::flush);
+    }
+
+    fn with_inner(&self, act: impl FnOnce(&mut Inner) -> anyhow::Result<()>) {
+        if !self.is_broken() && act(&mut lock(&self.inner)).is_err() {
+            self.broken.store(true, Ordering::Release);
+        }
+    }
+
+    /// Returns whether torcd cannot be reached any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Inner {
+    fn flush(&mut self) -> anyhow::Result<()> {
+        write_all(&self.file, &self.buffer)?;
+        self.buffer.clear();
+        if self.buffer.capacity() > KEPT_CAPACITY {
+            self.buffer = BytesMut::new();
+        }
+        Ok(())
+    }
+}
+
+/// Writes all of `bytes`, whether or not the descriptor blocks: it may be shared with the parent.
+pub(super) fn write_all(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                kernel::wait_writable(file.as_fd());
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
