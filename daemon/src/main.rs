@@ -1,1 +1,7 @@
-fn main(){}
+//! torcd.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    torcd::cli::main()
+}

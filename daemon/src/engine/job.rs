@@ -69,6 +69,15 @@ pub enum Outcome {
     Withdrawn,
 }
 
+/// The end of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took, in microseconds.
+    pub took: u64,
+}
+
 /// What the engine keeps of a job: as little as will do, for there may be millions.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 
 use crate::engine::action::Action;
-use crate::engine::job::{Job, JobKey, Outcome, Settings, State, WorkflowKey};
+use crate::engine::job::{End, Job, JobKey, Outcome, Settings, State, WorkflowKey};
 use crate::engine::lane::Lane;
 use crate::engine::workflow::Workflow;
 use crate::engine::{Engine, Moment};
@@ -69,17 +69,10 @@ impl Engine {
         }
     }
 
-    /// Takes note that an assigned attempt ended after `took` microseconds, and decides what
+    /// Takes note that an assigned attempt ended, and decides what
     /// becomes of the job: returned, and put out as an action. An attempt that was withdrawn does
     /// not count; unless it was canceled, its job is ready again.
-    pub fn ended(
-        &mut self,
-        job: JobKey,
-        outcome: Outcome,
-        took: u64,
-        now: Moment,
-        out: &mut Vec<Action>,
-    ) -> State {
+    pub fn ended(&mut self, job: JobKey, end: End, now: Moment, out: &mut Vec<Action>) -> State {
         let Some(workflow) = self.workflows.get_mut(&job.workflow) else {
             return State::Canceled;
         };
@@ -87,6 +80,7 @@ impl Engine {
         let settings = workflow.settings[kind as usize];
         let canceled = workflow.being_canceled.remove(&job.index) || workflow.canceled;
         let again = attempts <= settings.retries && !canceled && !self.stopping;
+        let End { outcome, took } = end;
         let state = match outcome {
             Outcome::Success => State::Completed,
             Outcome::Failure | Outcome::TimedOut if again && settings.retry_delay > 0 => {

@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::{self, Signal};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
 /// Returns the path by which this very program can be run again, even when its file was replaced by
@@ -40,24 +42,56 @@ pub fn kill(pid: u32) {
     }
 }
 
-/// Kills the children of this process that are strangers to it: orphans that it has adopted from a
-/// worker that died, and that `is_ours` does not know. Returns how many there were.
+/// Kills what is left of the jobs of a worker that died, and returns when it is gone.
 ///
-/// # Errors
-///
-/// When `/proc` cannot be read.
-pub fn kill_strangers(is_ours: impl Fn(u32) -> bool) -> io::Result<usize> {
-    let mut killed = 0;
-    for task in fs::read_dir("/proc/self/task")? {
-        let text = fs::read_to_string(task?.path().join("children"))?;
-        for pid in text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()) {
-            if !is_ours(pid) {
-                kill(pid);
-                killed += 1;
-            }
+/// Their orphans are our children now. `groups` are the process groups of the jobs, whose numbers
+/// nobody else can have as long as their leaders have not been waited for. Processes that left
+/// their group are known by their environment: it has the entry `mark`, and names a job.
+pub fn end_orphans(groups: &[u32], mark: &str) {
+    let groups: Vec<Pid> = groups
+        .iter()
+        .filter_map(|group| i32::try_from(*group).ok().filter(|group| *group > 1))
+        .map(Pid::from_raw)
+        .collect();
+    let mut killed: Vec<Pid> = Vec::new();
+    for group in &groups {
+        // It may have ended by itself.
+        let _ = signal::killpg(*group, Signal::SIGKILL);
+        killed.push(Pid::from_raw(-group.as_raw()));
+    }
+    loop {
+        for pid in killed.drain(..) {
+            while matches!(waitpid(pid, None), Ok(_) | Err(Errno::EINTR)) {}
+        }
+        let marked = children().unwrap_or_default().into_iter().filter(|pid| is_marked(*pid, mark));
+        for pid in marked {
+            // It may have ended by itself.
+            let _ = signal::kill(pid, Signal::SIGKILL);
+            killed.push(pid);
+        }
+        if killed.is_empty() {
+            return;
         }
     }
-    Ok(killed)
+}
+
+fn is_marked(pid: Pid, mark: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let has = |wanted: fn(&[u8], &[u8]) -> bool, what: &[u8]| {
+        environment.split(|byte| *byte == 0).any(|entry| wanted(entry, what))
+    };
+    has(<[u8]>::eq, mark.as_bytes()) && has(<[u8]>::starts_with, b"TORC_JOB_ID=")
+}
+
+fn children() -> io::Result<Vec<Pid>> {
+    let mut children = Vec::new();
+    for task in fs::read_dir("/proc/self/task")? {
+        let text = fs::read_to_string(task?.path().join("children"))?;
+        children.extend(
+            text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw),
+        );
+    }
+    Ok(children)
 }
 
 /// Returns when process `pid` started, in clock ticks since boot: with the boot id and the number,

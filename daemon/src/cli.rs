@@ -1,0 +1,192 @@
+//! The command line of torcd.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use torc_protocol::id::Generation;
+use torc_protocol::paths::{self, PathError};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Config, Database};
+use crate::daemon::{self, StartError};
+use crate::lines::Lines;
+use crate::{snapshot_writer, worker};
+
+/// How a wrong command line ends.
+const USAGE: u8 = 2;
+
+const TARGET_VARIABLE: &str = "TORC_SERVER_SNAPSHOT_PATH";
+const KEEP_VARIABLE: &str = "TORC_SERVER_SNAPSHOT_KEEP";
+
+/// Run jobs and keep the record of them
+///
+/// torcd keeps its database in memory or in a file, serves torcctl over a Unix socket, and brings
+/// the database to disk by snapshots: on SIGUSR1, on request, on a timer, and before it ends.
+#[derive(Debug, Parser)]
+#[command(name = "torcd", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    process: Option<Process>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+/// The processes that torcd starts itself.
+#[derive(Debug, Subcommand)]
+enum Process {
+    /// Run the jobs of a node; speaks frames over standard input and output
+    #[command(hide = true)]
+    Worker,
+    /// Bring a copy of a database from standard input to disk
+    #[command(hide = true)]
+    SnapshotWriter {
+        #[arg(long)]
+        target: PathBuf,
+        #[arg(long)]
+        keep: u32,
+        #[arg(long)]
+        generation: Generation,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Listen on this socket [default: torcd.sock in the runtime directory]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Keep the database in this file; `:memory:` is SQLite's own memory
+    /// [default: torc.db in the user's data directory]
+    #[arg(long, value_name = "PATH")]
+    database: Option<PathBuf>,
+    /// Keep the database in memory, beginning with the newest snapshot
+    #[arg(long, conflicts_with = "database")]
+    in_memory: bool,
+    /// Write snapshots here [env: TORC_SERVER_SNAPSHOT_PATH] [default: torc-server-snapshot.db]
+    #[arg(long, value_name = "PATH")]
+    snapshot: Option<PathBuf>,
+    /// Keep so many snapshots [env: TORC_SERVER_SNAPSHOT_KEEP] [default: 5]
+    #[arg(long, value_name = "N")]
+    snapshot_keep: Option<String>,
+    /// Take a snapshot every N seconds when something has changed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    snapshot_interval_seconds: Option<u64>,
+    /// Give the final snapshot N seconds to get to disk
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    snapshot_timeout: u64,
+    /// Start empty, and move the snapshots that are there aside
+    #[arg(long)]
+    fresh: bool,
+    /// End when standard input is closed: stop the jobs, take a snapshot, exit
+    #[arg(long)]
+    lifeline: bool,
+    /// Serve this snapshot for reading only; it stays as it is
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "in_memory", "snapshot"])]
+    read_only: Option<PathBuf>,
+    /// Log what is at least this severe to standard error
+    #[arg(long, value_name = "LEVEL", default_value = "warn", env = "TORC_LOG")]
+    log: String,
+}
+
+/// Runs what the command line says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.process {
+        None => serve(&cli.serve),
+        Some(Process::Worker) => done(worker::run()),
+        Some(Process::SnapshotWriter { target, keep, generation }) => {
+            done(snapshot_writer::run(snapshot_writer::Args { target, keep, generation }))
+        }
+    }
+}
+
+fn done(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &Serve) -> ExitCode {
+    let started = start_log(&args.log)
+        .and_then(|log| Ok((log, config_of(args)?)))
+        .and_then(|(log, config)| daemon::run(config, log));
+    match started {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code)
+        }
+    }
+}
+
+fn start_log(level: &str) -> Result<Lines, StartError> {
+    let filter = EnvFilter::try_new(level).map_err(|error| {
+        StartError::new(USAGE, format!("--log '{level}' is no level: {error}"))
+            .hint("use error, warn, info, debug or trace")
+    })?;
+    let stderr = Lines::to(std::io::stderr(), "stderr")
+        .map_err(|error| StartError::new(1, format!("cannot start a thread: {error}")))?;
+    // It fails only when there is a log already, which serves as well.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(stderr.clone())
+        .try_init();
+    Ok(stderr)
+}
+
+fn config_of(args: &Serve) -> Result<Config, StartError> {
+    let usage = |error: config::ConfigError| StartError::new(USAGE, error.to_string());
+    let socket = paths::service_socket(args.socket.as_deref()).map_err(no_socket)?;
+    let database = database_of(args)?;
+    let target = args
+        .snapshot
+        .clone()
+        .or_else(|| env::var_os(TARGET_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(config::DEFAULT_SNAPSHOT));
+    let keep = match (&args.snapshot_keep, env::var(KEEP_VARIABLE)) {
+        (Some(value), _) => config::keep("--snapshot-keep", value).map_err(usage)?,
+        (None, Ok(value)) => config::keep(KEEP_VARIABLE, &value).map_err(usage)?,
+        (None, Err(_)) => config::DEFAULT_KEEP,
+    };
+    Ok(Config {
+        socket: config::absolute(&socket).map_err(usage)?,
+        database,
+        snapshot: config::absolute(&target).map_err(usage)?,
+        keep,
+        interval: args.snapshot_interval_seconds.map(Duration::from_secs),
+        snapshot_timeout: Duration::from_secs(args.snapshot_timeout),
+        fresh: args.fresh,
+        lifeline: args.lifeline,
+    })
+}
+
+fn database_of(args: &Serve) -> Result<Database, StartError> {
+    let usage = |error: config::ConfigError| StartError::new(USAGE, error.to_string());
+    if args.in_memory {
+        return Ok(Database::Memory);
+    }
+    if let Some(file) = &args.read_only {
+        return Ok(Database::ReadOnly(config::absolute(file).map_err(usage)?));
+    }
+    let path = args.database.clone().or_else(paths::service_database).ok_or_else(|| {
+        StartError::new(USAGE, "there is no home directory to keep the database in".to_owned())
+            .hint("name a file with `--database PATH`, or use `--in-memory`")
+    })?;
+    match config::database(&path) {
+        Database::File(path) => Ok(Database::File(config::absolute(&path).map_err(usage)?)),
+        memory => Ok(memory),
+    }
+}
+
+fn no_socket(error: PathError) -> StartError {
+    StartError::new(USAGE, error.to_string())
+        .hint("name another place with `--socket PATH` or TORC_SOCKET")
+}

@@ -1,0 +1,210 @@
+//! The end: stop the jobs, save, say goodbye, close.
+//!
+//! Every wait in here has an end. A second wish to end makes the waits shorter.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use torc_protocol::response::SnapshotProgress;
+use torc_protocol::time::Span;
+use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
+use torc_protocol::worker::WorkerRequest;
+
+use crate::daemon::build::{Built, CoreWriting, Front};
+use crate::dispatcher::input::{Input, StopRequest};
+use crate::handlers::shutdown::ShutdownRequest;
+use crate::signals::{Signals, Wish};
+use crate::store::home::Home;
+
+/// What had to be saved is on disk.
+const DONE: u8 = 0;
+/// The last snapshot is not durable.
+const NOT_DURABLE: u8 = 5;
+
+/// The grace of jobs where nobody says; each one's own settings may say less.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+/// How long attempts may take to end beyond their grace before the worker is killed.
+const SLACK: Duration = Duration::from_secs(10);
+/// How long clients have to hear the last of it, and the parts to close.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why and how to end.
+pub(super) struct End {
+    /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say.
+    pub(super) grace: Option<Span>,
+    /// Who asked for it, if it was a client.
+    pub(super) client: Option<ShutdownRequest>,
+}
+
+/// Ends the daemon and returns its exit code.
+pub(super) async fn end(
+    built: Built,
+    end: End,
+    signals: &mut Signals,
+    shutdowns: &mut mpsc::UnboundedReceiver<ShutdownRequest>,
+) -> u8 {
+    let Built { core, front, mut opened, private } = built;
+    let mut hurry = Hurry { signals, shutdowns, clients: end.client.into_iter().collect() };
+    let Some(writing) = core.writing else {
+        hurry.tell(&SnapshotProgress::Nothing);
+        goodbye(front, hurry.clients).await;
+        return DONE;
+    };
+    stop_jobs(&writing, private, end.grace, &mut hurry).await;
+    let mut outcome = save(&writing, &mut hurry).await;
+    if writing.dispatcher.ask(|reply| Input::Recorded { reply }).await.is_err() {
+        outcome = Err("the database took no more changes before the end".to_owned());
+    }
+    if let Err(reason) = &outcome {
+        keep(&mut opened.home, reason);
+    }
+    goodbye(front, hurry.clients).await;
+    close(writing).await;
+    if outcome.is_ok() { DONE } else { NOT_DURABLE }
+}
+
+/// Whoever may want the end to come sooner.
+struct Hurry<'a> {
+    signals: &'a mut Signals,
+    shutdowns: &'a mut mpsc::UnboundedReceiver<ShutdownRequest>,
+    /// The clients who want to know how it ends.
+    clients: Vec<ShutdownRequest>,
+}
+
+impl Hurry<'_> {
+    /// Waits until somebody wants the end sooner, and returns the grace that is left to jobs.
+    async fn wanted(&mut self) -> Span {
+        loop {
+            tokio::select! {
+                wish = self.signals.next() => if wish == Wish::End {
+                    return Span(0);
+                },
+                Some(request) = self.shutdowns.recv() => {
+                    let grace = request.grace;
+                    self.clients.push(request);
+                    if let Some(grace) = grace {
+                        return grace;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, progress: &SnapshotProgress) {
+        for client in &self.clients {
+            // It may have gone.
+            let _ = client.progress.send(progress.clone());
+        }
+    }
+}
+
+/// Stops the jobs, and returns when none is left.
+async fn stop_jobs(
+    writing: &CoreWriting,
+    cancel_waiting: bool,
+    grace: Option<Span>,
+    hurry: &mut Hurry<'_>,
+) {
+    let (sender, mut ended) = oneshot::channel();
+    let stop = StopRequest { cancel_waiting, grace, ended: Some(sender) };
+    writing.dispatcher.send(Input::Stop(stop));
+    let mut limit = Instant::now() + grace.map_or(DEFAULT_GRACE, Duration::from) + SLACK;
+    let mut killed = false;
+    loop {
+        tokio::select! {
+            _ = &mut ended => break,
+            grace = hurry.wanted() => {
+                limit = limit.min(Instant::now() + Duration::from(grace) + SLACK);
+                let stop = StopRequest { cancel_waiting, grace: Some(grace), ended: None };
+                writing.dispatcher.send(Input::Stop(stop));
+            }
+            () = sleep_until(limit) => {
+                if killed {
+                    tracing::error!("the jobs' end is not reported; their results are not recorded");
+                    break;
+                }
+                tracing::error!("the worker does not end its jobs and is killed");
+                writing.node.worker().kill();
+                killed = true;
+                limit = Instant::now() + SLACK;
+            }
+        }
+    }
+    writing.node.worker().send(WorkerRequest::Drain { grace: Span(0) });
+}
+
+/// Takes the final snapshot.
+async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<(), String> {
+    let mut progress = writing.snapshots.request(None);
+    let limit = Instant::now() + writing.snapshot_timeout;
+    let mut phase = SnapshotPhase::Waiting;
+    loop {
+        let given_up = tokio::select! {
+            next = progress.recv() => match next {
+                Some(SnapshotProgress::Phase(next)) => {
+                    phase = next;
+                    hurry.tell(&SnapshotProgress::Phase(next));
+                    continue;
+                }
+                Some(SnapshotProgress::Failed(failure)) => {
+                    let reason = failure.reason.clone();
+                    hurry.tell(&SnapshotProgress::Failed(failure));
+                    return Err(reason);
+                }
+                Some(last) => {
+                    hurry.tell(&last);
+                    return Ok(());
+                }
+                None => "the snapshotter has ended".to_owned(),
+            },
+            () = sleep_until(limit) => {
+                format!("not on disk after {} s", writing.snapshot_timeout.as_secs())
+            }
+            wish = hurry.signals.next() => match wish {
+                Wish::Snapshot => continue,
+                Wish::End => "given up on a second request to end".to_owned(),
+            },
+            Some(request) = hurry.shutdowns.recv() => {
+                hurry.clients.push(request);
+                continue;
+            }
+        };
+        let path = writing.snapshots.status().target.unwrap_or_default();
+        let failure = SnapshotFailure { path, phase, errno: None, reason: given_up.clone() };
+        hurry.tell(&SnapshotProgress::Failed(failure));
+        return Err(given_up);
+    }
+}
+
+/// Lets a database in memory stay, because it is nowhere else.
+fn keep(home: &mut Home, reason: &str) {
+    if let Home::Tmpfs(dir) = home {
+        dir.keep();
+        tracing::error!("{reason}; the database stays in memory, in {}", dir.path().display());
+    }
+}
+
+/// Lets the clients hear the last of it, and ends their sessions.
+async fn goodbye(front: Front, clients: Vec<ShutdownRequest>) {
+    let told = async {
+        for ShutdownRequest { progress, mut told, .. } in clients {
+            drop(progress);
+            told.closed().await;
+        }
+    };
+    let _ = timeout(GOODBYE, told).await;
+    front.stop.cancel();
+    front.sessions.close();
+    let _ = timeout(GOODBYE, front.sessions.wait()).await;
+    let _ = timeout(GOODBYE, front.server).await;
+}
+
+/// Closes the database. The connection that writes is closed last: it tidies up after the others.
+async fn close(writing: CoreWriting) {
+    writing.snapshotter.abort();
+    let _ = writing.snapshotter.await;
+    let (closed, wait) = oneshot::channel();
+    writing.dispatcher.send(Input::Close { closed });
+    let _ = timeout(GOODBYE, wait).await;
+}

@@ -1,0 +1,81 @@
+//! Why a daemon cannot start, and the exit code for it.
+//!
+//! The codes are those of torcctl, which passes them on.
+
+use std::fmt;
+use std::io;
+
+use crate::server::ListenError;
+use crate::snapshot::load::LoadError;
+use crate::store::home::OpenError;
+
+/// The command line, or what it names, cannot be used.
+const USAGE: u8 = 2;
+/// The system refuses.
+const FAILED: u8 = 1;
+/// Somebody else has it.
+const IN_USE: u8 = 7;
+
+/// A failure to start.
+#[derive(Debug)]
+pub struct StartError {
+    /// The exit code.
+    pub exit_code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl StartError {
+    /// Returns an error without a hint.
+    pub fn new(exit_code: u8, message: impl Into<String>) -> Self {
+        Self { exit_code, message: message.into(), hint: None }
+    }
+
+    /// Returns this error with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Returns what makes an error of the system's refusal to do `what`.
+    pub fn system(what: &'static str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::new(FAILED, format!("cannot {what}: {error}"))
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ListenError> for StartError {
+    fn from(error: ListenError) -> Self {
+        match error {
+            ListenError::InUse { .. } => Self::new(IN_USE, error.to_string())
+                .hint("use it, end it with `torcctl daemon stop`, or name another `--socket`"),
+            ListenError::Io { .. } => Self::new(USAGE, error.to_string())
+                .hint("name another place with `--socket PATH` or TORC_SOCKET"),
+        }
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::new(USAGE, error.to_string()).hint("name another database; this one stays as it is")
+    }
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        let hint = error.hint();
+        Self::new(USAGE, error.to_string()).hint(hint)
+    }
+}

@@ -1,0 +1,215 @@
+//! What the engine wants done: to be recorded, and to be sent to the worker.
+
+use torc_protocol::event::EventKind;
+use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
+use torc_protocol::result::StreamKind;
+use torc_protocol::status::{JobStatus, WorkflowStatus};
+use torc_protocol::time::Timestamp;
+use torc_protocol::view::JobCounts;
+use torc_protocol::worker::{StartJob, WorkerRequest};
+
+use crate::dispatcher::turn::{AttemptChange, JobChange};
+use crate::dispatcher::{Dispatcher, InFlight};
+use crate::engine::action::{Action, Finish};
+use crate::engine::job::{JobKey, State, WorkflowKey};
+use crate::store::tables::{attempt, job, output, settings, workflow};
+
+impl Dispatcher {
+    /// Turns the actions of this turn into changes, requests and events, and writes the changes.
+    pub(super) fn record(&mut self) -> rusqlite::Result<()> {
+        let now = Timestamp::now();
+        for action in std::mem::take(&mut self.turn.actions) {
+            self.carry_out(action, now)?;
+        }
+        self.write_attempts()?;
+        self.write_jobs()?;
+        self.write_counts()
+    }
+
+    fn carry_out(&mut self, action: Action, now: Timestamp) -> rusqlite::Result<()> {
+        match action {
+            Action::Set(key, state) => self.note_state(key, state),
+            Action::CancelWaiting(key, count) => {
+                let id = WorkflowId(key.0);
+                job::cancel_waiting(self.store.writing()?, id)?;
+                self.turn.changed.insert(id);
+                self.bus.add(id, now, EventKind::JobsCanceled { count });
+            }
+            Action::Lane { lane, workflow, settings, width } => {
+                self.open_lane(lane, workflow, settings, width);
+            }
+            Action::Assign { lane, job, attempt } => self.assign(lane, job, attempt)?,
+            Action::Stop { job, attempt } => self.stop_attempt(job, attempt),
+            Action::Finish(key, finish, counts) => self.finish(key, finish, counts, now)?,
+        }
+        Ok(())
+    }
+
+    /// Takes note of the state of a job, and keeps what else this turn knows of it.
+    fn note_state(&mut self, key: JobKey, state: State) {
+        let Some(id) = self.job_id(key) else { return };
+        let workflow = WorkflowId(key.workflow.0);
+        let attempts = self.engine.job(key).map(|job| job.attempts);
+        let change = self.turn.jobs.entry(id).or_insert(JobChange {
+            workflow,
+            status: JobStatus::Ready,
+            attempts: attempts.unwrap_or(0),
+            return_code: None,
+        });
+        change.status = status_of(state);
+        if let Some(attempts) = attempts {
+            change.attempts = attempts;
+        }
+    }
+
+    fn open_lane(&mut self, lane: u32, key: WorkflowKey, settings: u32, width: u32) {
+        let id = WorkflowId(key.0);
+        let Some(active) = self.active.get_mut(&id) else { return };
+        if !active.told {
+            active.told = true;
+            self.turn.requests.push(WorkerRequest::Context {
+                workflow: id,
+                context: active.context.clone(),
+                socket: self.socket.clone(),
+            });
+        }
+        let settings = active.settings[settings as usize].clone();
+        self.turn.requests.push(WorkerRequest::Lane { lane, width, workflow: id, settings });
+    }
+
+    fn assign(&mut self, lane: u32, key: JobKey, number: u32) -> rusqlite::Result<()> {
+        let Some(id) = self.job_id(key) else { return Ok(()) };
+        let (name, command) = job::command(self.store.reading(), id)?;
+        let attempt = AttemptId { job: id, number: AttemptNumber(number) };
+        self.note_state(key, State::Pending);
+        let flight =
+            InFlight { job: key, name: name.clone(), pid: None, started_at: Timestamp::default() };
+        self.in_flight.insert(attempt, flight);
+        let start = StartJob { attempt, name, command };
+        match self.turn.requests.last_mut() {
+            Some(WorkerRequest::Start { lane: last, jobs }) if *last == lane => jobs.push(start),
+            _ => self.turn.requests.push(WorkerRequest::Start { lane, jobs: vec![start] }),
+        }
+        Ok(())
+    }
+
+    fn stop_attempt(&mut self, key: JobKey, number: u32) {
+        let Some(id) = self.job_id(key) else { return };
+        let Some(active) = self.active.get(&WorkflowId(key.workflow.0)) else { return };
+        let attempt = AttemptId { job: id, number: AttemptNumber(number) };
+        let (cause, grace) = (active.cause, active.grace);
+        match self.turn.requests.last_mut() {
+            Some(WorkerRequest::Stop { attempts, cause: c, grace: g })
+                if *c == cause && *g == grace && !attempts.is_empty() =>
+            {
+                attempts.push(attempt);
+            }
+            _ => self.turn.requests.push(WorkerRequest::Stop {
+                attempts: vec![attempt],
+                cause,
+                grace,
+            }),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        key: WorkflowKey,
+        finish: Finish,
+        counts: [u64; State::ALL.len()],
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        let id = WorkflowId(key.0);
+        let status = match finish {
+            Finish::Completed => WorkflowStatus::Completed,
+            Finish::Failed => WorkflowStatus::Failed,
+            Finish::Canceled => WorkflowStatus::Canceled,
+        };
+        let counts = job_counts(&counts);
+        let connection = self.store.writing()?;
+        workflow::finish(connection, id, status, now)?;
+        settings::delete_environment(connection, id)?;
+        self.turn.changed.insert(id);
+        self.turn.last_counts.insert(id, counts);
+        self.turn.requests.push(WorkerRequest::Forget { workflow: id });
+        self.bus.add(id, now, EventKind::WorkflowFinished { status, counts });
+        self.active.remove(&id);
+        Ok(())
+    }
+
+    fn write_attempts(&mut self) -> rusqlite::Result<()> {
+        for (id, change) in std::mem::take(&mut self.turn.attempts) {
+            let connection = self.store.writing()?;
+            match change {
+                AttemptChange::Running => {
+                    let Some(flight) = self.in_flight.get(&id) else { continue };
+                    let running = attempt::Running {
+                        node: &self.host,
+                        pid: flight.pid.unwrap_or(0),
+                        started_at: flight.started_at,
+                    };
+                    attempt::put_running(connection, id, running)?;
+                }
+                AttemptChange::Ended(pid, result) => {
+                    attempt::put_result(connection, id, &self.host, pid, &result)?;
+                    output::put(connection, id, StreamKind::Stdout, &result.stdout)?;
+                    output::put(connection, id, StreamKind::Stderr, &result.stderr)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_jobs(&mut self) -> rusqlite::Result<()> {
+        if self.turn.jobs.is_empty() {
+            return Ok(());
+        }
+        let connection = self.store.writing()?;
+        for (id, change) in &self.turn.jobs {
+            job::set(connection, *id, change.status, change.attempts, change.return_code)?;
+        }
+        Ok(())
+    }
+
+    fn write_counts(&mut self) -> rusqlite::Result<()> {
+        for id in self.changed_workflows() {
+            let counts = match self.turn.last_counts.get(&id) {
+                Some(counts) => Some(*counts),
+                None => self.engine.counts(WorkflowKey(id.0)).map(|counts| job_counts(&counts)),
+            };
+            if let Some(counts) = counts {
+                workflow::set_counts(self.store.writing()?, id, &counts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the number of a job of a workflow that has not ended.
+    pub(super) fn job_id(&self, key: JobKey) -> Option<JobId> {
+        self.active.get(&WorkflowId(key.workflow.0))?.ids.get(key.index as usize).copied()
+    }
+}
+
+/// Returns the engine's counts as the protocol has them.
+pub(super) fn job_counts(counts: &[u64; State::ALL.len()]) -> JobCounts {
+    let mut view = JobCounts::default();
+    for (state, count) in State::ALL.into_iter().zip(counts) {
+        *view.of(status_of(state)) = *count;
+        view.total += count;
+    }
+    view
+}
+
+/// Returns the engine's state as the protocol has it.
+pub(super) fn status_of(state: State) -> JobStatus {
+    match state {
+        State::Blocked => JobStatus::Blocked,
+        State::Ready => JobStatus::Ready,
+        State::Pending => JobStatus::Pending,
+        State::Running => JobStatus::Running,
+        State::Completed => JobStatus::Completed,
+        State::Failed => JobStatus::Failed,
+        State::Canceled => JobStatus::Canceled,
+        State::Terminated => JobStatus::Terminated,
+    }
+}

@@ -1,0 +1,185 @@
+//! What the worker reports.
+
+use torc_protocol::event::EventKind;
+use torc_protocol::id::{AttemptId, WorkflowId};
+use torc_protocol::paths;
+use torc_protocol::result::{AttemptResult, Ending, Output, StopCause, Usage};
+use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::worker::{WorkerEvent, WorkerRequest};
+
+use crate::dispatcher::actions::status_of;
+use crate::dispatcher::turn::{AttemptChange, JobChange};
+use crate::dispatcher::{Dispatcher, InFlight};
+use crate::engine::job::{End, Outcome, State};
+use crate::nodes::NodeEvent;
+use crate::sys;
+
+impl Dispatcher {
+    pub(super) fn node_event(&mut self, event: NodeEvent) {
+        match event {
+            NodeEvent::Message(WorkerEvent::Ready { resources, .. }) => {
+                self.worker_ready = true;
+                self.host.clone_from(&resources.host);
+                self.engine.worker_ready(resources.cpus);
+                self.node.set_resources(resources);
+                std::mem::take(&mut self.parked).into_iter().for_each(|input| self.apply(input));
+            }
+            NodeEvent::Message(WorkerEvent::Started { attempt, pid, at }) => {
+                self.started(attempt, pid, at);
+            }
+            NodeEvent::Message(WorkerEvent::Finished { attempt, result }) => {
+                self.finished(attempt, result);
+            }
+            // `Tailed` goes to whoever asked; `Drained` is followed by the end of the worker.
+            NodeEvent::Message(WorkerEvent::Tailed { .. } | WorkerEvent::Drained) => {}
+            NodeEvent::Gone { reason } => self.worker_gone(&reason),
+        }
+    }
+
+    fn started(&mut self, attempt: AttemptId, pid: u32, at: Timestamp) {
+        let Some(flight) = self.in_flight.get_mut(&attempt) else { return };
+        flight.pid = Some(pid);
+        flight.started_at = at;
+        let kind = EventKind::JobStarted {
+            job_id: attempt.job,
+            name: flight.name.clone(),
+            attempt: attempt.number,
+            pid,
+        };
+        self.bus.add(WorkflowId(flight.job.workflow.0), at, kind);
+        self.engine.started(flight.job, &mut self.turn.actions);
+        self.turn.attempts.insert(attempt, AttemptChange::Running);
+    }
+
+    fn finished(&mut self, attempt: AttemptId, result: AttemptResult) {
+        let Some(flight) = self.in_flight.remove(&attempt) else { return };
+        let now = self.moment();
+        let end = End { outcome: outcome_of(&result), took: result.usage.wall.0 };
+        let state = self.engine.ended(flight.job, end, now, &mut self.turn.actions);
+        if end.outcome == Outcome::Withdrawn {
+            self.withdrawn(&flight, state, result.finished_at);
+            return;
+        }
+        self.note_result(attempt, &flight, state, &result);
+        self.turn.attempts.insert(attempt, AttemptChange::Ended(flight.pid, Box::new(result)));
+    }
+
+    fn withdrawn(&mut self, flight: &InFlight, state: State, at: Timestamp) {
+        if state == State::Canceled {
+            let workflow = WorkflowId(flight.job.workflow.0);
+            self.bus.add(workflow, at, EventKind::JobsCanceled { count: 1 });
+        }
+    }
+
+    fn note_result(
+        &mut self,
+        attempt: AttemptId,
+        flight: &InFlight,
+        state: State,
+        result: &AttemptResult,
+    ) {
+        let workflow = WorkflowId(flight.job.workflow.0);
+        let kind = EventKind::JobFinished {
+            job_id: attempt.job,
+            name: flight.name.clone(),
+            attempt: attempt.number,
+            status: status_of(state),
+            return_code: result.return_code(),
+            reason: result.reason(),
+            usage: result.usage,
+        };
+        self.bus.add(workflow, result.finished_at, kind);
+        let change = self.turn.jobs.entry(attempt.job).or_insert(JobChange {
+            workflow,
+            status: status_of(state),
+            attempts: attempt.number.0,
+            return_code: None,
+        });
+        change.status = status_of(state);
+        change.return_code = Some(result.return_code());
+    }
+
+    /// Ends what the worker had, and starts another unless we are ending, or this one never was
+    /// ready: then the next would not be either.
+    fn worker_gone(&mut self, reason: &str) {
+        let was_ready = std::mem::take(&mut self.worker_ready);
+        self.engine.worker_gone();
+        for active in self.active.values_mut() {
+            active.told = false;
+        }
+        self.end_orphans();
+        let lost: Vec<(AttemptId, bool, Timestamp)> = self
+            .in_flight
+            .iter()
+            .map(|(id, flight)| (*id, flight.pid.is_some(), flight.started_at))
+            .collect();
+        for (id, started, started_at) in lost {
+            self.finished(id, lost_result(reason, started, started_at));
+        }
+        if self.stop.is_some() {
+            return;
+        }
+        tracing::error!("{reason}");
+        let restarted = if was_ready {
+            (self.start_worker)().map_err(|error| error.to_string())
+        } else {
+            Err("it never was ready".to_owned())
+        };
+        match restarted {
+            Ok(node) => self.node.replace(node),
+            Err(error) => {
+                tracing::error!("no other worker is started, all jobs are canceled: {error}");
+                self.no_worker = true;
+                std::mem::take(&mut self.parked).into_iter().for_each(|input| self.apply(input));
+                self.cancel_everything(StopCause::Shutdown, None);
+            }
+        }
+    }
+
+    /// Kills what is left of the jobs of a worker that died; not on this thread, for the kernel may
+    /// take its time.
+    fn end_orphans(&self) {
+        let groups: Vec<u32> = self.in_flight.values().filter_map(|flight| flight.pid).collect();
+        let mark = format!("{}={}", paths::SOCKET_VARIABLE, self.socket);
+        let ending = std::thread::Builder::new().name("orphans".to_owned());
+        if let Err(error) = ending.spawn(move || sys::process::end_orphans(&groups, &mark)) {
+            tracing::error!("what the jobs of the worker have left may still run: {error}");
+        }
+    }
+
+    /// Stops every attempt that the worker has, whatever the engine thinks of it.
+    pub(super) fn stop_all_attempts(&mut self, grace: Option<Span>) {
+        self.node.worker().send(WorkerRequest::Stop {
+            attempts: Vec::new(),
+            cause: StopCause::Shutdown,
+            grace,
+        });
+    }
+}
+
+fn outcome_of(result: &AttemptResult) -> Outcome {
+    match (&result.ending, result.stopped) {
+        (Ending::Withdrawn, _) => Outcome::Withdrawn,
+        (_, Some(StopCause::Timeout)) => Outcome::TimedOut,
+        (_, Some(StopCause::Canceled | StopCause::Shutdown)) => Outcome::Stopped,
+        (Ending::Exited(0), None) => Outcome::Success,
+        (_, None) => Outcome::Failure,
+    }
+}
+
+/// Returns the result of an attempt whose end nobody saw.
+fn lost_result(reason: &str, started: bool, started_at: Timestamp) -> AttemptResult {
+    let now = Timestamp::now();
+    AttemptResult {
+        ending: if started { Ending::Lost(reason.to_owned()) } else { Ending::Withdrawn },
+        stopped: None,
+        started_at: if started { started_at } else { now },
+        finished_at: now,
+        usage: Usage {
+            wall: if started { now.since(started_at) } else { Span(0) },
+            ..Usage::default()
+        },
+        stdout: Output::None,
+        stderr: Output::None,
+    }
+}

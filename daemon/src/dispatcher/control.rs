@@ -1,0 +1,163 @@
+//! What clients and the snapshotter ask, submissions and watches aside.
+
+use std::fs::File;
+
+use torc_protocol::id::{Generation, JobId, WorkflowId};
+use torc_protocol::request::{Cancel, JobSelector};
+use torc_protocol::response::{Canceled, ErrorCode, RequestError};
+use torc_protocol::result::StopCause;
+use torc_protocol::status::JobStatus;
+use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::view::{SnapshotFailure, SnapshotView};
+use torc_protocol::worker::WorkerRequest;
+
+use crate::dispatcher::Dispatcher;
+use crate::dispatcher::actions::job_counts;
+use crate::dispatcher::input::{Reply, StopRequest, Totals};
+use crate::dispatcher::turn::{Turn, not_recorded};
+use crate::engine::job::{JobKey, State, WorkflowKey};
+use crate::store::tables::snapshot::{self, Author};
+use crate::store::tables::{job, workflow};
+
+impl Dispatcher {
+    pub(super) fn cancel(&mut self, request: &Cancel, reply: Reply<Canceled>) {
+        match self.try_cancel(request) {
+            Ok(canceled) => self.turn.reply(reply, canceled),
+            Err(error) => Turn::refuse(reply, error),
+        }
+    }
+
+    fn try_cancel(&mut self, request: &Cancel) -> Result<Canceled, RequestError> {
+        let found = workflow::find(self.store.reading(), &request.workflow);
+        let found = found.map_err(|error| not_recorded(&error.to_string()))?;
+        let id = found.ok_or_else(|| not_found("there is no such workflow".to_owned()))?.id;
+        let mut canceled = Canceled { workflow_id: id, canceled: 0, stopping: 0 };
+        let Some(active) = self.active.get_mut(&id) else { return Ok(canceled) };
+        active.cause = StopCause::Canceled;
+        active.grace = request.grace;
+        if request.jobs.is_empty() {
+            let key = WorkflowKey(id.0);
+            let counts = self.engine.cancel(key, &mut self.turn.actions).unwrap_or((0, 0));
+            (canceled.canceled, canceled.stopping) = counts;
+            return Ok(canceled);
+        }
+        let mut keys = Vec::with_capacity(request.jobs.len());
+        for selector in &request.jobs {
+            keys.push(self.select_job(id, selector)?);
+        }
+        for key in keys {
+            match self.engine.cancel_job(key, &mut self.turn.actions) {
+                Some(State::Blocked | State::Ready) => canceled.canceled += 1,
+                Some(State::Pending | State::Running) => canceled.stopping += 1,
+                _ => {}
+            }
+        }
+        Ok(canceled)
+    }
+
+    fn select_job(&self, id: WorkflowId, selector: &JobSelector) -> Result<JobKey, RequestError> {
+        let (wanted, what): (Option<JobId>, String) = match selector {
+            JobSelector::Id(job) => (Some(*job), job.to_string()),
+            JobSelector::Name(_, name) => {
+                let found = job::by_name(self.store.reading(), id, name);
+                let found = found.map_err(|error| not_recorded(&error.to_string()))?;
+                (found.map(|job| job.id), name.clone())
+            }
+        };
+        wanted
+            .and_then(|job| self.active.get(&id)?.ids.binary_search(&job).ok())
+            .map(|index| JobKey { workflow: WorkflowKey(id.0), index: index as u32 })
+            .ok_or_else(|| not_found(format!("workflow {id} has no job '{what}'")))
+    }
+
+    /// Cancels every workflow.
+    pub(super) fn cancel_everything(&mut self, cause: StopCause, grace: Option<Span>) {
+        for active in self.active.values_mut() {
+            active.cause = cause;
+            active.grace = grace;
+        }
+        let keys: Vec<WorkflowKey> = self.engine.running().collect();
+        for key in keys {
+            self.engine.cancel(key, &mut self.turn.actions);
+        }
+    }
+
+    pub(super) fn totals(&mut self, reply: Reply<Totals>) {
+        let mut totals = Totals { changes: self.store.changes(), ..Totals::default() };
+        for key in self.engine.running() {
+            totals.workflows += 1;
+            let Some(counts) = self.engine.counts(key) else { continue };
+            let mut counts = job_counts(&counts);
+            totals.jobs.total += counts.total;
+            for status in JobStatus::ALL {
+                *totals.jobs.of(*status) += *counts.of(*status);
+            }
+        }
+        self.turn.reply(reply, totals);
+    }
+
+    pub(super) fn begin_snapshot(
+        &mut self,
+        author: &Author,
+        path: &str,
+        reply: Reply<(Generation, u64)>,
+    ) {
+        // In the transaction of this turn: the snapshot holds it, and all before it.
+        let changes = self.store.changes() + 1;
+        let begun = self.store.all_or_nothing(|connection| {
+            snapshot::begin(connection, author, changes, path, Timestamp::now())
+        });
+        match begun {
+            Ok(generation) => self.turn.reply(reply, (generation, changes)),
+            Err(error) => Turn::refuse(reply, not_recorded(&error.to_string())),
+        }
+    }
+
+    pub(super) fn end_snapshot(
+        &mut self,
+        generation: Generation,
+        outcome: &Result<SnapshotView, SnapshotFailure>,
+    ) {
+        let stored = self.store.all_or_nothing(|connection| {
+            snapshot::finish(connection, generation, outcome, Timestamp::now())
+        });
+        if let Err(error) = stored {
+            tracing::warn!("cannot record what became of snapshot {generation}: {error}");
+        }
+    }
+
+    pub(super) fn serialize(&mut self, mut into: File, reply: Reply<File>) {
+        match self.store.serialize(&mut into) {
+            Ok(()) => self.turn.reply(reply, into),
+            Err(error) => {
+                Turn::refuse(reply, RequestError::new(ErrorCode::Internal, error.to_string()));
+            }
+        }
+    }
+
+    pub(super) fn stop(&mut self, request: StopRequest) {
+        let drafts: Vec<WorkflowId> = self.drafts.keys().copied().collect();
+        drafts.into_iter().for_each(|id| self.drop_draft(id));
+        if request.cancel_waiting {
+            self.cancel_everything(StopCause::Shutdown, request.grace);
+        } else {
+            for active in self.active.values_mut() {
+                active.grace = request.grace;
+            }
+            self.engine.stop(&mut self.turn.actions);
+        }
+        self.turn.requests.push(WorkerRequest::Stop {
+            attempts: Vec::new(),
+            cause: StopCause::Shutdown,
+            grace: request.grace,
+        });
+        self.parked.clear();
+        let earlier = self.stop.take().and_then(|stop| stop.ended);
+        self.stop = Some(StopRequest { ended: request.ended.or(earlier), ..request });
+    }
+}
+
+fn not_found(message: String) -> RequestError {
+    RequestError::new(ErrorCode::NotFound, message)
+        .hint("`torcctl workflows list` and `torcctl jobs list` show what there is")
+}

@@ -1,0 +1,182 @@
+//! What comes in to the dispatcher, and the handle by which others send it.
+
+use std::fs::File;
+use std::sync::mpsc;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use torc_protocol::event::Event;
+use torc_protocol::id::{Generation, WorkflowId};
+use torc_protocol::request::{Cancel, WorkflowSelector};
+use torc_protocol::response::{Canceled, ErrorCode, RequestError, Submitted};
+use torc_protocol::spec::{JobSpec, WorkflowSpec};
+use torc_protocol::time::Span;
+use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotView, WorkflowView};
+
+use crate::event_bus::Subscription;
+use crate::nodes::NodeEvent;
+use crate::store::tables::snapshot::Author;
+
+/// Where the answer to an input goes.
+pub type Reply<T> = oneshot::Sender<Result<T, RequestError>>;
+
+/// One thing that comes in.
+#[expect(missing_debug_implementations, reason = "holds functions")]
+pub enum Input {
+    /// Begin a submission.
+    Begin {
+        /// Its head.
+        spec: Box<WorkflowSpec>,
+        /// Its number.
+        reply: Reply<WorkflowId>,
+    },
+    /// Add jobs to a submission.
+    AddJobs {
+        /// Its number.
+        draft: WorkflowId,
+        /// The jobs.
+        jobs: Vec<JobSpec>,
+        /// Taken in.
+        reply: Reply<()>,
+    },
+    /// Make a submission visible.
+    Commit {
+        /// Its number.
+        draft: WorkflowId,
+        /// Whether to watch it from its first event on.
+        watch: bool,
+        /// What was submitted.
+        reply: Reply<(Submitted, Option<Subscription>)>,
+    },
+    /// Forget a submission.
+    Drop {
+        /// Its number.
+        draft: WorkflowId,
+    },
+    /// Watch a workflow.
+    Watch {
+        /// Which.
+        workflow: WorkflowSelector,
+        /// The first event wanted.
+        from_seq: Option<u64>,
+        /// The watch.
+        reply: Reply<Watching>,
+    },
+    /// Cancel.
+    Cancel {
+        /// What.
+        request: Cancel,
+        /// How much.
+        reply: Reply<Canceled>,
+    },
+    /// Read from a database that only its owner can read.
+    Read(Box<dyn FnOnce(&Connection) + Send>),
+    /// Answer when all that came in before is recorded.
+    Recorded {
+        /// It is.
+        reply: Reply<()>,
+    },
+    /// Say how much is going on.
+    Totals {
+        /// This much.
+        reply: Reply<Totals>,
+    },
+    /// Record that a snapshot begins.
+    BeginSnapshot {
+        /// Who takes it.
+        author: Author,
+        /// Where it goes.
+        path: String,
+        /// Its number, and the changes that it will hold at least.
+        reply: Reply<(Generation, u64)>,
+    },
+    /// Record what became of a snapshot.
+    EndSnapshot {
+        /// Its number.
+        generation: Generation,
+        /// What became of it.
+        outcome: Result<SnapshotView, SnapshotFailure>,
+    },
+    /// Copy a database that only its owner can read.
+    Serialize {
+        /// Into this file.
+        into: File,
+        /// The file again.
+        reply: Reply<File>,
+    },
+    /// Something happened at the node.
+    Node(NodeEvent),
+    /// End all attempts and start none.
+    Stop(StopRequest),
+    /// Close the database. The last input of all.
+    Close {
+        /// Told when it is.
+        closed: oneshot::Sender<()>,
+    },
+}
+
+/// A watch that was begun.
+#[derive(Debug)]
+pub struct Watching {
+    /// The state before `next_seq`, when `history` cannot say.
+    pub state: Option<WorkflowView>,
+    /// Events before `next_seq`.
+    pub history: Vec<Event>,
+    /// The number of the first event that is neither in `state` nor in `history`.
+    pub next_seq: u64,
+    /// The events from there on; none when the workflow has ended.
+    pub live: Option<Subscription>,
+}
+
+/// How much is going on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Workflows that have not ended.
+    pub workflows: u64,
+    /// All of their jobs.
+    pub jobs: JobCounts,
+    /// Transactions so far.
+    pub changes: u64,
+}
+
+/// An order to stop.
+#[derive(Debug)]
+pub struct StopRequest {
+    /// Cancel the jobs that have not started, instead of leaving them for a later daemon.
+    pub cancel_waiting: bool,
+    /// How long from SIGTERM to SIGKILL, instead of what each job's settings say.
+    pub grace: Option<Span>,
+    /// Told when no attempt is left.
+    pub ended: Option<oneshot::Sender<()>>,
+}
+
+/// A way to send inputs.
+#[derive(Clone, Debug)]
+pub struct DispatcherHandle(mpsc::Sender<Input>);
+
+impl DispatcherHandle {
+    /// Returns a handle that sends to `inputs`.
+    #[must_use]
+    pub fn new(inputs: mpsc::Sender<Input>) -> Self {
+        Self(inputs)
+    }
+
+    /// Sends an input; dropped when the dispatcher has ended.
+    pub fn send(&self, input: Input) {
+        // Whoever waits for the answer learns of it by the reply being dropped.
+        let _ = self.0.send(input);
+    }
+
+    /// Sends an input and waits for its answer.
+    ///
+    /// # Errors
+    ///
+    /// What the dispatcher refuses with, or that it has ended.
+    pub async fn ask<T>(&self, input: impl FnOnce(Reply<T>) -> Input) -> Result<T, RequestError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(input(reply));
+        answer
+            .await
+            .unwrap_or_else(|_| Err(RequestError::new(ErrorCode::Unavailable, "torcd is ending")))
+    }
+}

@@ -1,0 +1,245 @@
+//! The one loop that owns the truth.
+//!
+//! A turn: take all inputs that wait; apply each to the engine; let it schedule; commit what
+//! follows in one transaction; send the worker what to start and stop; publish the events; reply.
+//! So a reply means done and recorded, and the more comes in, the larger the transactions get.
+//!
+//! It runs on a thread of its own, which owns the engine and the connection that writes, and which
+//! makes no system call on a path that the user named.
+//!
+//! - [`input`]: what comes in, and the handle by which others send it.
+//! - [`turn`]: what one turn has collected.
+//! - [`actions`]: what the engine wants done.
+//! - [`attempts`]: what the worker reports.
+//! - [`submission`], [`watch`], [`control`]: what clients and the snapshotter ask.
+//! - [`restore`]: what an earlier daemon left unfinished.
+
+mod actions;
+mod attempts;
+mod control;
+pub mod input;
+pub mod restore;
+mod submission;
+mod turn;
+mod watch;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use torc_protocol::id::{AttemptId, JobId, WorkflowId};
+use torc_protocol::result::StopCause;
+use torc_protocol::spec::{JobContext, JobSettings};
+use torc_protocol::time::Timestamp;
+
+use crate::dispatcher::input::{Input, StopRequest};
+use crate::dispatcher::submission::Draft;
+use crate::dispatcher::turn::Turn;
+use crate::engine::job::JobKey;
+use crate::engine::{Engine, Moment};
+use crate::event_bus::EventBus;
+use crate::nodes::{LocalNode, Node};
+use crate::store::writer::Writer;
+
+/// So many inputs are taken into one turn at the most.
+const TURN_LIMIT: usize = 4_096;
+/// How long the loop waits when nothing is due.
+const IDLE: Duration = Duration::from_secs(3_600);
+
+/// Starts another worker; what it says comes in as inputs.
+pub type StartWorker = Box<dyn Fn() -> std::io::Result<Node> + Send>;
+
+/// What the dispatcher is given.
+#[expect(missing_debug_implementations, reason = "holds a function")]
+pub struct Parts {
+    /// The connection that writes.
+    pub store: Writer,
+    /// The node of this host.
+    pub node: LocalNode,
+    /// How to get another when it dies.
+    pub start_worker: StartWorker,
+    /// The name of the host, until the worker has told it.
+    pub host: String,
+    /// Where the daemon listens, for the jobs.
+    pub socket: String,
+}
+
+/// The loop and all that it owns.
+pub(crate) struct Dispatcher {
+    engine: Engine,
+    store: Writer,
+    bus: EventBus,
+    node: LocalNode,
+    start_worker: StartWorker,
+    /// The worker has said that it is ready, and is not gone.
+    worker_ready: bool,
+    /// There will be none any more.
+    no_worker: bool,
+    /// Submissions that came before the first worker was ready to say what it can run.
+    parked: Vec<Input>,
+    host: String,
+    socket: String,
+    active: HashMap<WorkflowId, Active>,
+    drafts: HashMap<WorkflowId, Draft>,
+    in_flight: HashMap<AttemptId, InFlight>,
+    /// What the present turn has collected.
+    turn: Turn,
+    /// Set once the daemon is ending.
+    stop: Option<StopRequest>,
+    /// Set once a commit has failed: what follows would not be recorded.
+    broken: Option<String>,
+    epoch: Instant,
+}
+
+/// What is kept of a workflow that has not ended, beside what the engine keeps.
+struct Active {
+    ids: Vec<JobId>,
+    context: JobContext,
+    settings: Vec<JobSettings>,
+    /// The worker has its context.
+    told: bool,
+    /// Why its attempts are stopped, once it is canceled.
+    cause: StopCause,
+    grace: Option<torc_protocol::time::Span>,
+}
+
+/// An attempt that the worker has.
+struct InFlight {
+    job: JobKey,
+    name: String,
+    pid: Option<u32>,
+    started_at: Timestamp,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            engine: Engine::default(),
+            store: parts.store,
+            bus: EventBus::default(),
+            node: parts.node,
+            start_worker: parts.start_worker,
+            worker_ready: false,
+            no_worker: false,
+            parked: Vec::new(),
+            host: parts.host,
+            socket: parts.socket,
+            active: HashMap::new(),
+            drafts: HashMap::new(),
+            in_flight: HashMap::new(),
+            turn: Turn::default(),
+            stop: None,
+            broken: None,
+            epoch: Instant::now(),
+        }
+    }
+
+    /// Runs until every sender of inputs is gone.
+    pub(crate) fn run(mut self, inputs: &Receiver<Input>) {
+        loop {
+            let wait = match self.engine.next_due() {
+                Some(due) => Duration::from_micros(due.saturating_sub(self.moment())),
+                None => IDLE,
+            };
+            match inputs.recv_timeout(wait) {
+                Ok(Input::Close { closed }) => {
+                    drop(self);
+                    // Whoever waits for it may have given up.
+                    let _ = closed.send(());
+                    return;
+                }
+                Ok(first) => {
+                    self.apply(first);
+                    inputs.try_iter().take(TURN_LIMIT).for_each(|input| self.apply(input));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.finish_turn();
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        self.epoch.elapsed().as_micros() as Moment
+    }
+
+    fn apply(&mut self, input: Input) {
+        match input {
+            Input::Begin { spec, reply } => self.begin(spec, reply),
+            Input::AddJobs { draft, jobs, reply } => self.add_jobs(draft, &jobs, reply),
+            Input::Commit { draft, watch, reply } => self.commit_draft(draft, watch, reply),
+            Input::Drop { draft } => self.drop_draft(draft),
+            Input::Watch { workflow, from_seq, reply } => {
+                self.turn.watches.push((workflow, from_seq, reply));
+            }
+            Input::Cancel { request, reply } => self.cancel(&request, reply),
+            Input::Read(read) => read(self.store.reading()),
+            Input::Recorded { reply } => self.turn.reply(reply, ()),
+            Input::Totals { reply } => self.totals(reply),
+            Input::BeginSnapshot { author, path, reply } => {
+                self.begin_snapshot(&author, &path, reply);
+            }
+            Input::EndSnapshot { generation, outcome } => self.end_snapshot(generation, &outcome),
+            Input::Serialize { into, reply } => self.serialize(into, reply),
+            Input::Node(event) => self.node_event(event),
+            Input::Stop(request) => self.stop(request),
+            // Only ever sent after all else, so it begins a turn.
+            Input::Close { .. } => {}
+        }
+    }
+
+    /// Schedules, records, carries out, publishes, replies: in this order.
+    fn finish_turn(&mut self) {
+        if self.broken.is_none() {
+            let now = self.moment();
+            self.engine.tick(now, &mut self.turn.actions);
+            self.engine.schedule(&mut self.turn.actions);
+            let recorded = self.record();
+            let committed = recorded.and_then(|()| self.store.commit());
+            if let Err(error) = committed {
+                self.break_off(&error.to_string());
+            }
+        }
+        let turn = std::mem::take(&mut self.turn);
+        match &self.broken {
+            None => {
+                let worker = self.node.worker();
+                turn.requests.into_iter().for_each(|request| worker.send(request));
+                self.bus.publish();
+                turn.replies.into_iter().for_each(|reply| reply(Ok(())));
+                self.start_watches(turn.watches);
+            }
+            Some(reason) => {
+                self.bus.discard();
+                let error = turn::not_recorded(reason);
+                turn.replies.into_iter().for_each(|reply| reply(Err(error.clone())));
+                watch::refuse(turn.watches, &error);
+            }
+        }
+        self.answer_stop();
+    }
+
+    /// Takes note that the database takes no more: nothing that is not recorded may go on.
+    fn break_off(&mut self, reason: &str) {
+        tracing::error!("the database takes no more changes, so all jobs are stopped: {reason}");
+        self.broken = Some(reason.to_owned());
+        self.stop_all_attempts(None);
+    }
+
+    /// Answers whoever waits for the end of all attempts, once they have ended.
+    fn answer_stop(&mut self) {
+        if self.in_flight.is_empty()
+            && let Some(stop) = &mut self.stop
+            && let Some(ended) = stop.ended.take()
+        {
+            // The daemon may have stopped waiting.
+            let _ = ended.send(());
+        }
+    }
+
+    /// Returns the workflows whose counts have changed in this turn.
+    fn changed_workflows(&self) -> HashSet<WorkflowId> {
+        let jobs = self.turn.jobs.values().map(|change| change.workflow);
+        jobs.chain(self.turn.changed.iter().copied()).collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! What one turn of the dispatcher has collected.
+//!
+//! Changes of one job within a turn are merged, so a job that starts and ends in the same turn is
+//! written once.
+
+use std::collections::{HashMap, HashSet};
+
+use torc_protocol::id::{AttemptId, JobId, WorkflowId};
+use torc_protocol::request::WorkflowSelector;
+use torc_protocol::response::{ErrorCode, RequestError};
+use torc_protocol::result::AttemptResult;
+use torc_protocol::status::JobStatus;
+use torc_protocol::view::JobCounts;
+use torc_protocol::worker::WorkerRequest;
+
+use crate::dispatcher::input::{Reply, Watching};
+use crate::engine::action::Action;
+
+type Deferred = Box<dyn FnOnce(Result<(), RequestError>) + Send>;
+
+/// A watch that is asked for.
+pub(super) type WatchRequest = (WorkflowSelector, Option<u64>, Reply<Watching>);
+
+/// What is to be written of a job.
+pub(super) struct JobChange {
+    pub(super) workflow: WorkflowId,
+    pub(super) status: JobStatus,
+    pub(super) attempts: u32,
+    pub(super) return_code: Option<i32>,
+}
+
+/// What is to be written of an attempt; a result replaces that it runs.
+pub(super) enum AttemptChange {
+    Running,
+    Ended(Option<u32>, Box<AttemptResult>),
+}
+
+/// All that one turn has collected.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) actions: Vec<Action>,
+    pub(super) jobs: HashMap<JobId, JobChange>,
+    pub(super) attempts: HashMap<AttemptId, AttemptChange>,
+    /// Workflows whose counts have changed otherwise than through `jobs`.
+    pub(super) changed: HashSet<WorkflowId>,
+    /// The last counts of workflows that have ended.
+    pub(super) last_counts: HashMap<WorkflowId, JobCounts>,
+    pub(super) requests: Vec<WorkerRequest>,
+    pub(super) replies: Vec<Deferred>,
+    pub(super) watches: Vec<WatchRequest>,
+}
+
+impl Turn {
+    /// Replies once the turn is recorded.
+    pub(super) fn reply<T: Send + 'static>(&mut self, reply: Reply<T>, value: T) {
+        self.replies.push(Box::new(move |recorded| {
+            // Whoever asked may have gone.
+            let _ = reply.send(recorded.map(|()| value));
+        }));
+    }
+
+    /// Refuses; at once, for nothing is to be recorded.
+    pub(super) fn refuse<T>(reply: Reply<T>, error: RequestError) {
+        // Whoever asked may have gone.
+        let _ = reply.send(Err(error));
+    }
+}
+
+/// Returns the error for what could not be recorded.
+pub(super) fn not_recorded(reason: &str) -> RequestError {
+    RequestError::new(ErrorCode::Internal, format!("the database takes no more changes: {reason}"))
+        .hint("`torcctl status` shows the state of the last snapshot; make room and start again")
+}

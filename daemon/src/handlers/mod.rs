@@ -1,0 +1,180 @@
+//! What each verb does: wire types to ours and back, one file a verb.
+
+mod cancel;
+pub mod client;
+mod jobs;
+mod list;
+mod logs;
+mod results;
+pub mod shutdown;
+mod snapshot;
+mod status;
+pub mod submit;
+mod watch;
+mod workflows;
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use torc_protocol::request::{JobSelector, Request, WorkflowSelector};
+use torc_protocol::response::{ErrorCode, Pong, RequestError, Response};
+use torc_protocol::time::Timestamp;
+use torc_protocol::view::{JobView, WorkflowView};
+
+use crate::dispatcher::input::{DispatcherHandle, Input};
+use crate::handlers::client::{Client, Failure};
+use crate::handlers::shutdown::ShutdownSender;
+use crate::handlers::submit::Submission;
+use crate::nodes::LocalNode;
+use crate::snapshot::snapshotter::SnapshotHandle;
+use crate::store::reader::Reader;
+use crate::store::tables::{job, workflow};
+
+/// What the handlers work with.
+#[derive(Debug)]
+pub struct Handlers {
+    /// What writes; none in a daemon that only reads.
+    pub writing: Option<Writing>,
+    /// What reads; none where only the dispatcher can.
+    pub reader: Option<Reader>,
+    /// Where the end of the daemon is asked for.
+    pub shutdown: ShutdownSender,
+    /// What the daemon says of itself.
+    pub identity: Identity,
+}
+
+/// What only a daemon that writes has.
+#[derive(Debug)]
+pub struct Writing {
+    /// Who owns the truth.
+    pub dispatcher: DispatcherHandle,
+    /// Who runs the jobs.
+    pub node: LocalNode,
+    /// Who takes the snapshots.
+    pub snapshots: SnapshotHandle,
+}
+
+/// What a daemon says of itself that does not change.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Where it listens.
+    pub socket: PathBuf,
+    /// Where its database lives, in words.
+    pub database: String,
+    /// Whether that is memory.
+    pub in_memory: bool,
+    /// The host.
+    pub host: String,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+}
+
+/// Serves one request.
+///
+/// # Errors
+///
+/// When it is refused, or the client has gone.
+pub async fn handle(
+    request: Request,
+    handlers: &Handlers,
+    submission: &mut Submission,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    match request {
+        Request::Ping(_) => Ok(client.send(Pong).await?),
+        Request::Status(_) => status::handle(handlers, client).await,
+        Request::Submit(request) => submit::begin(request, handlers, submission, client).await,
+        Request::SubmitJobs(request) => {
+            submit::add_jobs(request, handlers, submission, client).await
+        }
+        Request::SubmitCommit(request) => {
+            submit::commit(request, handlers, submission, client).await
+        }
+        Request::Watch(request) => watch::handle(request, handlers, client).await,
+        Request::Cancel(request) => cancel::handle(request, handlers, client).await,
+        Request::ListWorkflows(request) => workflows::list(request, handlers, client).await,
+        Request::ListJobs(request) => jobs::list(request, handlers, client).await,
+        Request::ListResults(request) => results::list(request, handlers, client).await,
+        Request::GetJob(request) => jobs::get(request, handlers, client).await,
+        Request::Logs(request) => logs::handle(request, handlers, client).await,
+        Request::Snapshot(request) => snapshot::handle(request, handlers, client).await,
+        Request::Shutdown(request) => shutdown::handle(request, handlers, client).await,
+    }
+}
+
+impl Handlers {
+    /// Returns what writes.
+    fn writing(&self) -> Result<&Writing, RequestError> {
+        self.writing.as_ref().ok_or_else(|| {
+            RequestError::new(
+                ErrorCode::Unavailable,
+                format!("{} is served for reading only", self.identity.database),
+            )
+            .hint("start a daemon that writes with `torcctl daemon start`")
+        })
+    }
+
+    /// Reads one state of the database.
+    async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, RequestError> {
+        let read = match &self.reader {
+            Some(reader) => reader.read(f).await,
+            None => {
+                let (sender, answer) = tokio::sync::oneshot::channel();
+                self.writing()?.dispatcher.send(Input::Read(Box::new(move |connection| {
+                    // Whoever asked may have gone.
+                    let _ = sender.send(f(connection));
+                })));
+                answer
+                    .await
+                    .map_err(|_| RequestError::new(ErrorCode::Unavailable, "torcd is ending"))?
+            }
+        };
+        read.map_err(internal)
+    }
+
+    /// Returns the workflow that `selector` names.
+    async fn workflow(&self, selector: WorkflowSelector) -> Result<WorkflowView, RequestError> {
+        let what = match &selector {
+            WorkflowSelector::Latest => "there is no workflow yet".to_owned(),
+            WorkflowSelector::Id(id) => format!("there is no workflow {id}"),
+            WorkflowSelector::Name(name) => format!("there is no workflow named '{name}'"),
+        };
+        self.read(move |connection| workflow::find(connection, &selector)).await?.ok_or_else(|| {
+            RequestError::new(ErrorCode::NotFound, what)
+                .hint("`torcctl workflows list` shows what there is")
+        })
+    }
+
+    /// Returns the job that `selector` names.
+    async fn job(&self, selector: JobSelector) -> Result<JobView, RequestError> {
+        let (found, what) = match selector {
+            JobSelector::Id(id) => (
+                self.read(move |connection| job::by_id(connection, id)).await?,
+                format!("job {id}"),
+            ),
+            JobSelector::Name(selector, name) => {
+                let workflow = self.workflow(selector).await?.id;
+                let what = format!("job '{name}' in workflow {workflow}");
+                (self.read(move |c| job::by_name(c, workflow, &name)).await?, what)
+            }
+        };
+        found.ok_or_else(|| {
+            RequestError::new(ErrorCode::NotFound, format!("there is no {what}"))
+                .hint("`torcctl jobs list` shows what there is")
+        })
+    }
+}
+
+/// Returns the error for a fault of ours, and logs it.
+fn internal(error: rusqlite::Error) -> RequestError {
+    tracing::error!("the database cannot be read: {error}");
+    RequestError::new(ErrorCode::Internal, format!("the database cannot be read: {error}"))
+}
+
+/// Ends a reply of many parts.
+async fn end(client: &mut Client) -> Result<(), Failure> {
+    Ok(client.send(Response::End).await?)
+}

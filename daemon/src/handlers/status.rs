@@ -1,0 +1,41 @@
+//! `status`.
+
+use torc_protocol::hello::PACKAGE_VERSION;
+use torc_protocol::resources::NodeResources;
+use torc_protocol::view::{SnapshotStatusView, StatusView};
+
+use crate::dispatcher::input::{Input, Totals};
+use crate::handlers::Handlers;
+use crate::handlers::client::{Client, Failure};
+
+pub(super) async fn handle(handlers: &Handlers, client: &mut Client) -> Result<(), Failure> {
+    let identity = &handlers.identity;
+    let (totals, node, snapshot) = match &handlers.writing {
+        Some(writing) => {
+            let totals = writing.dispatcher.ask(|reply| Input::Totals { reply }).await?;
+            let mut snapshot = writing.snapshots.status();
+            // The end of a snapshot is a change too, which is no news to anybody.
+            let known = snapshot.last.as_ref().map_or(0, |last| last.changes + 1);
+            snapshot.changes_since = totals.changes.saturating_sub(known);
+            (totals, writing.node.resources(), snapshot)
+        }
+        None => {
+            let node = NodeResources { host: identity.host.clone(), ..NodeResources::default() };
+            (Totals::default(), node, SnapshotStatusView::default())
+        }
+    };
+    let view = StatusView {
+        version: PACKAGE_VERSION.to_owned(),
+        pid: std::process::id(),
+        socket: identity.socket.display().to_string(),
+        started_at: identity.started_at,
+        database: identity.database.clone(),
+        in_memory: identity.in_memory,
+        read_only: handlers.writing.is_none(),
+        node,
+        running_workflows: totals.workflows,
+        jobs: totals.jobs,
+        snapshot,
+    };
+    Ok(client.send(view).await?)
+}

@@ -1,0 +1,63 @@
+//! `watch`: what is remembered, a mark, then live, until the workflow has ended.
+
+use torc_protocol::event::EventKind;
+use torc_protocol::request::Watch;
+use torc_protocol::response::WatchItem;
+
+use crate::dispatcher::input::{Input, Watching};
+use crate::event_bus::Subscription;
+use crate::handlers::client::{Client, Failure};
+use crate::handlers::{Handlers, end};
+
+pub(super) async fn handle(
+    request: Watch,
+    handlers: &Handlers,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    let Watch { workflow, from_seq } = request;
+    let Some(writing) = &handlers.writing else {
+        // Nothing happens to a file that is only read.
+        let workflow = Box::new(handlers.workflow(workflow).await?);
+        client.send(WatchItem::State { workflow, next_seq: 0 }).await?;
+        client.send(WatchItem::CaughtUp { next_seq: 0 }).await?;
+        return end(client).await;
+    };
+    let watching =
+        writing.dispatcher.ask(|reply| Input::Watch { workflow, from_seq, reply }).await?;
+    let Watching { state, history, next_seq, live } = watching;
+    if let Some(workflow) = state {
+        client.send(WatchItem::State { workflow: Box::new(workflow), next_seq }).await?;
+    }
+    if !history.is_empty() {
+        client.send(WatchItem::Events(history)).await?;
+    }
+    client.send(WatchItem::CaughtUp { next_seq }).await?;
+    match live {
+        Some(live) => stream(live, next_seq, client).await,
+        None => end(client).await,
+    }
+}
+
+/// Sends events until the workflow has ended, the client has gone, or it is too slow.
+pub(super) async fn stream(
+    mut live: Subscription,
+    mut next_seq: u64,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    loop {
+        let batch = tokio::select! {
+            batch = live.recv() => batch,
+            () = client.gone() => return Err(torc_protocol::connection::ConnectionError::Closed.into()),
+        };
+        let Some(batch) = batch else {
+            client.send(WatchItem::Cut { next_seq }).await?;
+            return end(client).await;
+        };
+        let ended = batch.iter().any(|e| matches!(e.kind, EventKind::WorkflowFinished { .. }));
+        next_seq = batch.last().map_or(next_seq, |event| event.seq + 1);
+        client.send(WatchItem::Events(batch.to_vec())).await?;
+        if ended {
+            return end(client).await;
+        }
+    }
+}

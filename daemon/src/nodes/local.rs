@@ -1,0 +1,137 @@
+//! The worker on this host: a child of ours on a socketpair.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::Child;
+use tokio::sync::mpsc;
+use tokio_util::codec::{FramedRead, FramedWrite};
+use torc_protocol::codec::Codec;
+use torc_protocol::connection::HELLO_TIMEOUT;
+use torc_protocol::hello;
+use torc_protocol::worker::{WorkerEvent, WorkerRequest};
+
+use crate::nodes::{Node, NodeEvent, TailRequests};
+use crate::sys;
+
+/// How long a worker that we no longer talk to has to end its jobs and itself.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+type WorkerCodec = Codec<WorkerEvent, WorkerRequest>;
+
+/// Starts a worker, and returns how to talk to it. What it says goes to `events`, last of all that
+/// it is gone.
+///
+/// Must be called within a tokio runtime.
+///
+/// # Errors
+///
+/// When no process can be made.
+pub fn start(events: impl Fn(NodeEvent) + Send + Sync + 'static) -> io::Result<Node> {
+    let (ours, theirs) = StdStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let stream = UnixStream::from_std(ours)?;
+    let child = spawn(theirs.into())?;
+    let (requests, receiver) = mpsc::unbounded_channel();
+    let tails = Arc::new(TailRequests::default());
+    let pid = child.id().unwrap_or(0);
+    let node = Node { pid, requests, tails: tails.clone() };
+    tokio::spawn(async move {
+        let reason = talk(stream, child, receiver, &tails, &events).await;
+        // Dropping the senders answers whoever waits for output.
+        tails.waiting().clear();
+        events(NodeEvent::Gone { reason });
+    });
+    Ok(node)
+}
+
+fn spawn(socket: OwnedFd) -> io::Result<Child> {
+    let mut command = Command::new(sys::process::own_executable());
+    command
+        .arg0("torcd")
+        .arg("worker")
+        .stdin(Stdio::from(socket.try_clone()?))
+        .stdout(Stdio::from(socket))
+        .process_group(0);
+    tokio::process::Command::from(command).spawn()
+}
+
+/// Talks to a worker until it is gone, and returns why it went.
+async fn talk(
+    mut stream: UnixStream,
+    mut child: Child,
+    requests: mpsc::UnboundedReceiver<WorkerRequest>,
+    tails: &TailRequests,
+    events: &(impl Fn(NodeEvent) + Sync),
+) -> String {
+    let greeted = tokio::time::timeout(HELLO_TIMEOUT, hello::exchange(&mut stream)).await;
+    if let Ok(Ok(_)) = greeted {
+        let (read, write) = stream.into_split();
+        let writer = tokio::spawn(write_requests(write, requests));
+        read_events(read, tails, events).await;
+        writer.abort();
+    } else {
+        drop(stream);
+    }
+    // It ends its jobs and itself when we are gone; one that does not is killed, and its jobs with it.
+    let ended = match tokio::time::timeout(EXIT_TIMEOUT, child.wait()).await {
+        Ok(ended) => ended,
+        Err(_) => child.kill().await.and(child.wait().await),
+    };
+    match ended {
+        Ok(status) => format!("the worker ended: {status}"),
+        Err(error) => format!("the worker ended: {error}"),
+    }
+}
+
+async fn read_events(
+    read: OwnedReadHalf,
+    tails: &TailRequests,
+    events: &(impl Fn(NodeEvent) + Sync),
+) {
+    let mut frames = FramedRead::with_capacity(read, WorkerCodec::default(), 64 * 1024);
+    loop {
+        match frames.next().await {
+            Some(Ok(WorkerEvent::Tailed { id, parts })) => {
+                if let Some(waiting) = tails.waiting().remove(&id) {
+                    // Whoever asked may have gone.
+                    let _ = waiting.send(parts);
+                }
+            }
+            Some(Ok(event)) => events(NodeEvent::Message(event)),
+            Some(Err(error)) => {
+                tracing::error!("the worker says what we do not understand: {error}");
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+async fn write_requests(
+    write: OwnedWriteHalf,
+    mut requests: mpsc::UnboundedReceiver<WorkerRequest>,
+) {
+    let mut frames = FramedWrite::new(write, WorkerCodec::default());
+    let mut waiting = Vec::new();
+    while requests.recv_many(&mut waiting, 64).await > 0 {
+        for request in waiting.drain(..) {
+            if let Err(error) = frames.feed(request).await {
+                tracing::warn!("cannot write to the worker: {error}");
+                return;
+            }
+        }
+        if let Err(error) = frames.flush().await {
+            tracing::warn!("cannot write to the worker: {error}");
+            return;
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The socket: its lock, its file, and who may connect.
+//!
+//! The lock is the truth about who listens; it is held for life. Only its holder removes a socket
+//! that is there, and only after nobody answered on it. The socket is private from its first moment,
+//! and every peer's uid is checked besides.
+
+use std::fs;
+use std::io;
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use torc_protocol::paths;
+
+use crate::handlers::Handlers;
+use crate::session;
+use crate::sys;
+use crate::sys::socket::FileLock;
+
+/// So many connections are served at a time; the next waits.
+const CONNECTIONS: usize = 1_024;
+/// How long to wait when the system cannot give us a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why we cannot listen.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// Somebody else does.
+    #[error("a torcd is listening at {path} already{holder}")]
+    InUse {
+        /// The socket.
+        path: PathBuf,
+        /// Who, in words; empty when that is not known.
+        holder: String,
+    },
+    /// The system refuses.
+    #[error("cannot listen at {path}: {source}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
+}
+
+/// A socket that is ours. Dropping it removes it and its lock.
+#[derive(Debug)]
+pub struct Listening {
+    listener: Option<StdListener>,
+    path: PathBuf,
+    lock_path: PathBuf,
+    _lock: FileLock,
+}
+
+impl Listening {
+    /// Locks the socket and binds it. Changes the umask for a moment, so it is called before there
+    /// are threads.
+    ///
+    /// # Errors
+    ///
+    /// When another daemon has it, or the system refuses.
+    pub fn bind(path: &Path) -> Result<Self, ListenError> {
+        let failed = |source| ListenError::Io { path: path.to_owned(), source };
+        paths::check_socket_path(path).map_err(|error| failed(io::Error::other(error)))?;
+        let lock_path = PathBuf::from(format!("{}.lock", path.display()));
+        let Some(mut lock) = sys::socket::lock_file(&lock_path).map_err(failed)? else {
+            let holder = fs::read_to_string(&lock_path).unwrap_or_default();
+            let holder = if holder.is_empty() { holder } else { format!(" ({})", holder.trim()) };
+            return Err(ListenError::InUse { path: path.to_owned(), holder });
+        };
+        sign(&mut lock).map_err(failed)?;
+        remove_stale(path)?;
+        let listener = sys::socket::bind_private(path).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self { listener: Some(listener), path: path.to_owned(), lock_path, _lock: lock })
+    }
+
+    /// Serves connections until `stop`.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be used.
+    pub async fn serve(
+        &mut self,
+        handlers: Arc<Handlers>,
+        sessions: TaskTracker,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let Some(listener) = self.listener.take() else { return Ok(()) };
+        let listener = UnixListener::from_std(listener)?;
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(permit) = permits.clone().acquire_owned().await else { return Ok(()) };
+            let accepted = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) if is_ours(&stream) => {
+                    let (handlers, stop) = (handlers.clone(), stop.clone());
+                    sessions.spawn(async move {
+                        session::run(stream, &handlers, stop).await;
+                        drop(permit);
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        for path in [&self.path, &self.lock_path] {
+            if let Err(error) = fs::remove_file(path) {
+                tracing::warn!("cannot remove {}: {error}", path.display());
+            }
+        }
+    }
+}
+
+/// Writes who holds the lock, for the message to whoever wants it too.
+fn sign(lock: &mut FileLock) -> io::Result<()> {
+    let pid = std::process::id();
+    let start = sys::process::start_time(pid).unwrap_or(0);
+    let (host, boot) = (sys::host::host_name()?, sys::host::boot_id()?);
+    lock.write(&format!("host {host}, boot {boot}, pid {pid}, start {start}\n"))
+}
+
+/// Removes a socket whose daemon has died. We hold the lock, so no other one is starting.
+fn remove_stale(path: &Path) -> Result<(), ListenError> {
+    let failed = |source| ListenError::Io { path: path.to_owned(), source };
+    match StdStream::connect(path) {
+        Ok(_) => Err(ListenError::InUse { path: path.to_owned(), holder: String::new() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            use std::os::unix::fs::FileTypeExt;
+            let there = fs::symlink_metadata(path).map_err(failed)?;
+            if !there.file_type().is_socket() {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "something that is no socket is there",
+                )));
+            }
+            fs::remove_file(path).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn is_ours(stream: &UnixStream) -> bool {
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == sys::process::uid() => true,
+        Ok(peer) => {
+            tracing::warn!("refused a connection of uid {}", peer.uid());
+            false
+        }
+        Err(error) => {
+            tracing::warn!("refused a connection whose owner is unknown: {error}");
+            false
+        }
+    }
+}
