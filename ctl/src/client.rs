@@ -17,25 +17,16 @@ pub struct Client {
     socket: PathBuf,
 }
 
-/// What came of trying to connect.
-#[derive(Debug)]
-pub enum Connected {
-    /// A torcd answered.
-    Yes(Client),
-    /// Nobody listens there.
-    Nobody,
-}
-
 impl Client {
-    /// Connects to the torcd at `socket`, if there is one.
+    /// Connects to the torcd at `socket`; none when nobody listens there.
     ///
     /// # Errors
     ///
     /// When somebody listens but does not speak our protocol, or the socket cannot be used.
-    pub async fn try_connect(socket: &Path) -> Result<Connected, CliError> {
+    pub async fn try_connect(socket: &Path) -> Result<Option<Self>, CliError> {
         let stream = match UnixStream::connect(socket).await {
             Ok(stream) => stream,
-            Err(error) if is_nobody(&error) => return Ok(Connected::Nobody),
+            Err(error) if is_nobody(&error) => return Ok(None),
             Err(error) => {
                 let message = format!("cannot connect to {}: {error}", socket.display());
                 return Err(CliError::new(ErrorKind::NoDaemon, message)
@@ -47,7 +38,7 @@ impl Client {
             CliError::new(ErrorKind::NoDaemon, message)
                 .hint("`torcctl daemon restart` replaces a daemon of another version")
         })?;
-        Ok(Connected::Yes(Self { connection, socket: socket.to_owned() }))
+        Ok(Some(Self { connection, socket: socket.to_owned() }))
     }
 
     /// Connects to the torcd at `socket`.
@@ -57,8 +48,8 @@ impl Client {
     /// As [`Self::try_connect`], and when nobody listens there.
     pub async fn connect(socket: &Path) -> Result<Self, CliError> {
         match Self::try_connect(socket).await? {
-            Connected::Yes(client) => Ok(client),
-            Connected::Nobody => {
+            Some(client) => Ok(client),
+            None => {
                 let message = format!("no torcd is running at {}", socket.display());
                 Err(CliError::new(ErrorKind::NoDaemon, message)
                     .hint("start one with `torcctl daemon start`, or read a file with `--db FILE`"))

@@ -8,7 +8,7 @@ use torc_protocol::connection::ConnectionError;
 use torc_protocol::paths::PathError;
 use torc_protocol::response::{ErrorCode, RequestError};
 
-use crate::exit_code;
+use crate::{exit_code, stderr};
 
 /// What kind of failure it is; this alone decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Refused,
     /// Whoever read our output has gone; said to nobody.
     BrokenPipe,
+    /// Another program that we started has told the user; only its exit code is left to pass on.
+    Said(u8),
     /// Anything else.
     Failed,
 }
@@ -53,6 +55,12 @@ impl CliError {
         Self::new(ErrorKind::Usage, message)
     }
 
+    /// Returns an error about which the user has been told, with the exit code for it.
+    #[must_use]
+    pub fn said(code: u8) -> Self {
+        Self::new(ErrorKind::Said(code), "torcd has said why")
+    }
+
     /// Returns this error with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -71,14 +79,15 @@ impl CliError {
             ErrorKind::NotFound => exit_code::NOT_FOUND,
             ErrorKind::Refused => exit_code::REFUSED,
             ErrorKind::BrokenPipe => exit_code::DONE,
+            ErrorKind::Said(code) => code,
             ErrorKind::Failed => exit_code::FAILED,
         }
     }
 
     /// Says it on stderr and returns the exit code.
     pub fn report(&self) -> ExitCode {
-        if self.kind != ErrorKind::BrokenPipe {
-            eprintln!("{self}");
+        if !matches!(self.kind, ErrorKind::BrokenPipe | ErrorKind::Said(_)) {
+            stderr::say(&self.to_string());
         }
         ExitCode::from(self.exit_code())
     }

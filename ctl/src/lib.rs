@@ -1,11 +1,26 @@
 //! torcctl: the command line of torc.
 //!
 //! From the top: `cli` lists the commands; `commands/` has one file for each; they draw on
-//! `context`, `spec/` and `progress/`; those on `client`, `standalone` and `output/`; and all on
-//! `error`, `exit_code` and `style`. Imports go downwards only (`tests/tests/layers.rs`).
+//! `context`, `spec/` and `progress/`; those on `client`, `standalone`, `signals` and `output/`;
+//! and all on `error`, `exit_code`, `format`, `stderr` and `style`. Imports go downwards only
+//! (`tests/tests/layers.rs`).
+//!
+//! `reference` renders `docs/cli.md`; it knows none of the others.
 //!
 //! torcctl never opens a database: it asks a torcd, or starts one that reads the file.
 
+pub mod cli;
 pub mod client;
+pub mod commands;
+pub mod context;
 pub mod error;
 pub mod exit_code;
+pub mod format;
+pub mod output;
+pub mod progress;
+pub mod reference;
+pub mod signals;
+pub mod spec;
+pub mod standalone;
+pub mod stderr;
+pub mod style;

@@ -1,0 +1,137 @@
+//! The list of commands, and what happens before and after one runs.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands::{
+    cancel, completions, daemon, exec, jobs, logs, results, snapshot, status, workflows,
+};
+use crate::context::{Context, Globals};
+use crate::error::{CliError, ErrorKind};
+
+/// Run many commands on this node, and keep a durable record of every one
+#[derive(Debug, Parser)]
+#[command(name = "torcctl", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Exec(Box<exec::Args>),
+    Results(results::Args),
+    Jobs(jobs::Args),
+    Workflows(workflows::Args),
+    Logs(logs::Args),
+    Cancel(cancel::Args),
+    Snapshot(snapshot::Args),
+    Status(status::Args),
+    Daemon(daemon::Args),
+    Completions(completions::Args),
+}
+
+/// Parses the command line, runs the command, and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Whoever closed our stderr does not want to hear of it.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = format!("cannot set up the event loop: {error}");
+            return CliError::new(ErrorKind::Failed, message).report();
+        }
+    };
+    let code = match runtime.block_on(run(cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => error.report(),
+    };
+    // A read of stdin cannot be interrupted; it must not keep us from ending.
+    runtime.shutdown_background();
+    code
+}
+
+/// Returns the description of the command line, for completions and `docs/cli.md`.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+async fn run(cli: Cli) -> Result<u8, CliError> {
+    let mut ctx = Context::new(cli.globals);
+    match cli.command {
+        Command::Exec(args) => exec::run(&mut ctx, *args).await,
+        Command::Results(args) => results::run(&mut ctx, args).await,
+        Command::Jobs(args) => jobs::run(&mut ctx, args).await,
+        Command::Workflows(args) => workflows::run(&mut ctx, args).await,
+        Command::Logs(args) => logs::run(&mut ctx, args).await,
+        Command::Cancel(args) => cancel::run(&mut ctx, args).await,
+        Command::Snapshot(args) => snapshot::run(&mut ctx, args).await,
+        Command::Status(args) => status::run(&mut ctx, args).await,
+        Command::Daemon(args) => daemon::run(&mut ctx, args).await,
+        Command::Completions(args) => completions::run(command(), &args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once(&"torcctl").chain(line))
+    }
+
+    #[test]
+    fn the_description_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        for line in
+            [["--format", "json", "exec", "-c", "x"], ["exec", "-c", "x", "--format", "json"]]
+        {
+            assert_eq!(parse(&line).unwrap().globals.format, crate::format::Format::Json);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_code_2() {
+        for line in [
+            vec![],
+            vec!["exce"],
+            vec!["exec", "--no-such-flag"],
+            vec!["exec", "-c"],
+            vec!["exec", "-c", "x", "-j", "0"],
+            vec!["exec", "-c", "x", "--cpus", "0"],
+            vec!["exec", "-c", "x", "--snapshot-interval-seconds", "0"],
+            vec!["exec", "-c", "x", "--snapshot-keep", "0"],
+            vec!["exec", "-c", "x", "--timeout", "soon"],
+            vec!["exec", "-c", "x", "--in-memory", "--on-disk"],
+            vec!["exec", "-c", "x", "--detach", "--standalone"],
+        ] {
+            assert_eq!(parse(&line).unwrap_err().exit_code(), 2, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn everything_after_the_dashes_belongs_to_the_command() {
+        assert!(parse(&["exec", "--", "prog", "--format", "x", "-c"]).is_ok());
+        assert!(parse(&["exec", "-c", "x", "--priority", "-5"]).is_ok());
+    }
+}

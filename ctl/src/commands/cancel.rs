@@ -1,0 +1,115 @@
+//! `torcctl cancel`: withdraw what waits, stop what runs.
+
+use torc_protocol::request::{Cancel, JobSelector, WorkflowSelector};
+use torc_protocol::response::Canceled;
+
+use crate::commands::value;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::output::page::write_json;
+use crate::output::stdout::Stdout;
+use crate::spec::duration::Duration;
+use crate::style::count;
+
+const EXAMPLES: &str = "\
+Examples:
+  torcctl cancel                        everything in the latest workflow
+  torcctl cancel 3 --job job7           one job of workflow 3
+  torcctl cancel night --grace 30s      jobs have 30 s from SIGTERM to SIGKILL";
+
+/// Cancel a workflow, or some of its jobs
+///
+/// Jobs that have not started will not; those that run get SIGTERM, and SIGKILL after the grace.
+/// Returns when that is recorded, not when the last job has stopped.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The workflow: its id, its name, or `latest`
+    #[arg(value_name = "WORKFLOW", value_parser = value::workflow, default_value = "latest")]
+    workflow: WorkflowSelector,
+    /// Only this job of it, by name or id (can be repeated)
+    #[arg(long = "job", value_name = "JOB")]
+    jobs: Vec<String>,
+    /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<Duration>,
+}
+
+/// Runs it.
+///
+/// # Errors
+///
+/// When no torcd is running, or the workflow or job does not exist.
+pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+    let jobs = args.jobs.iter().map(|job| selector(job, &args.workflow)).collect();
+    let grace = args.grace.map(|grace| grace.0);
+    let call = Cancel { workflow: args.workflow, jobs, grace };
+    let canceled = ctx.client().await?.call(call).await?;
+    let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
+    if stdout.format.is_for_programs() {
+        write_json(stdout.format, "a cancellation", &Report::from(&canceled), stdout.open())?;
+    } else if !ctx.globals.quiet {
+        stdout.line(&sentence(&canceled))?;
+    }
+    Ok(exit_code::DONE)
+}
+
+fn selector(job: &str, workflow: &WorkflowSelector) -> JobSelector {
+    match job.parse() {
+        Ok(id) => JobSelector::Id(id),
+        Err(_) => JobSelector::Name(workflow.clone(), job.to_owned()),
+    }
+}
+
+/// The keys of the JSON output.
+#[derive(serde::Serialize)]
+struct Report {
+    workflow_id: u64,
+    canceled: u64,
+    stopping: u64,
+}
+
+impl From<&Canceled> for Report {
+    fn from(canceled: &Canceled) -> Self {
+        Self {
+            workflow_id: canceled.workflow_id.0,
+            canceled: canceled.canceled,
+            stopping: canceled.stopping,
+        }
+    }
+}
+
+fn sentence(canceled: &Canceled) -> String {
+    let id = canceled.workflow_id;
+    let verb = if canceled.stopping == 1 { "is" } else { "are" };
+    let what = match (canceled.canceled, canceled.stopping) {
+        (0, 0) => "nothing is left to cancel".to_owned(),
+        (waiting, 0) => format!("{} will not start", count(waiting, "job")),
+        (0, running) => format!("{} {verb} being stopped", count(running, "job")),
+        (waiting, running) => {
+            let waiting = count(waiting, "job");
+            format!("{waiting} will not start, {running} {verb} being stopped")
+        }
+    };
+    format!("workflow {id}: {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use torc_protocol::id::WorkflowId;
+
+    use super::*;
+
+    #[test]
+    fn the_answer_counts_both_kinds() {
+        let say = |canceled, stopping| {
+            sentence(&Canceled { workflow_id: WorkflowId(3), canceled, stopping })
+        };
+        assert_eq!(say(5, 2), "workflow 3: 5 jobs will not start, 2 are being stopped");
+        assert_eq!(say(1, 1), "workflow 3: 1 job will not start, 1 is being stopped");
+        assert_eq!(say(2, 0), "workflow 3: 2 jobs will not start");
+        assert_eq!(say(0, 1), "workflow 3: 1 job is being stopped");
+        assert_eq!(say(0, 0), "workflow 3: nothing is left to cancel");
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn plan(input: InputArgs) -> Result<Plan, CliError> {
+    Plan::new(input, &WorkflowArgs::default(), &JobArgs { cpus: 1, ..JobArgs::default() })
+}
+
+fn refusal(input: InputArgs) -> String {
+    let error = plan(input).unwrap_err();
+    assert_eq!(error.exit_code(), crate::exit_code::USAGE);
+    error.to_string()
+}
+
+#[test]
+fn stray_words_are_answered_with_the_command_that_was_meant() {
+    let stray = |stray: &[&str]| InputArgs { words: words(stray), ..InputArgs::default() };
+    assert_eq!(
+        refusal(stray(&["echo", "a b"])),
+        "error: unexpected word 'echo'\nhint: did you mean `torcctl exec -- echo 'a b'`?"
+    );
+    assert_eq!(
+        refusal(stray(&["dir/flow.yaml"])),
+        "error: 'dir/flow.yaml' is a workflow file, and `exec` takes commands\n\
+         hint: did you mean `torcctl run dir/flow.yaml`?"
+    );
+    let after = InputArgs { commands: words(&["echo"]), ..stray(&["hi"]) };
+    assert_eq!(
+        refusal(after),
+        "error: unexpected word 'hi'\nhint: a command is one word to the shell: `-c 'echo hi'`"
+    );
+}
+
+#[test]
+fn a_file_of_commands_given_as_a_word_is_recognised() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let input = InputArgs { words: words(&[path]), ..InputArgs::default() };
+    assert!(refusal(input).ends_with(&format!("did you mean `torcctl exec -C {path}`?")));
+}
+
+#[test]
+fn words_after_the_dashes_stand_alone() {
+    let input = InputArgs {
+        commands: words(&["x"]),
+        argv: words(&["echo", "it's"]),
+        ..InputArgs::default()
+    };
+    assert!(
+        refusal(input).starts_with("error: `-- CMD` cannot be used together with `-c` or `-C`")
+    );
+}
+
+#[test]
+fn nothing_to_run_is_an_error_with_a_remedy() {
+    assert!(
+        refusal(InputArgs::default()).starts_with("error: nothing to run\nhint: give commands")
+    );
+}
+
+#[test]
+fn variables_and_directories_are_checked() {
+    assert_eq!(variable("A=b=c").unwrap(), ("A".to_owned(), "b=c".to_owned()));
+    assert!(variable("A").is_err() && variable("=b").is_err());
+    assert!(chdir(Path::new("/nonexistent")).unwrap_err().to_string().contains("/nonexistent"));
+    assert!(chdir(Path::new("/dev/null")).unwrap_err().to_string().contains("not a directory"));
+}
+
+#[test]
+fn the_plan_has_the_environment_and_absolute_directories() {
+    let plan = plan(InputArgs { commands: words(&["true"]), ..InputArgs::default() }).unwrap();
+    let context = &plan.spec.context;
+    assert!(context.environment.entries().any(|entry| entry.starts_with(b"PATH=")));
+    assert!(Path::new(&context.working_dir).is_absolute());
+    assert_eq!(context.output_dir, format!("{}/torc_output", context.working_dir));
+    assert!(plan.spec.name.starts_with("exec_20"));
+}
+
+#[test]
+fn output_goes_where_it_was_asked_to_go() {
+    let input = || InputArgs { commands: words(&["true"]), ..InputArgs::default() };
+    let mut first = plan(input()).unwrap();
+    first.set_stdio(StdioMode::Separate);
+    assert_eq!(first.spec.settings[0].stdio, StdioMode::Separate);
+    let mut second = plan(input()).unwrap();
+    second.stdio = Some(StdioMode::None);
+    second.set_stdio(StdioMode::Separate);
+    assert_eq!(second.spec.settings[0].stdio, StdioMode::None);
+}

@@ -1,0 +1,128 @@
+//! The report at the end, for people, on stderr.
+
+use std::fmt::Write;
+
+use torc_protocol::status::WorkflowStatus;
+use torc_protocol::view::{JobCounts, ResultView};
+
+use super::outcome::{FailedJob, Outcome};
+use super::saving::Saved;
+use crate::style::{self, Palette, Tone};
+
+/// How many failed commands are shown.
+pub(super) const FAILED_SHOWN: usize = 5;
+/// A command is cut after so many characters.
+const COMMAND_WIDTH: usize = 100;
+
+/// Returns the report. In quiet mode it has only what went wrong, and may be empty.
+pub(super) fn text(outcome: &Outcome, palette: Palette, quiet: bool) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail, here and below.
+    if !quiet {
+        let _ = writeln!(text, "{}", counts_line(outcome, palette));
+    }
+    for failed in outcome.failed.iter().take(FAILED_SHOWN) {
+        failed_job(&mut text, failed, palette);
+    }
+    let more = (outcome.counts.failed + outcome.counts.terminated)
+        .saturating_sub(outcome.failed.len().min(FAILED_SHOWN) as u64);
+    if more > 0 {
+        let _ = writeln!(text, "… and {more} more");
+    }
+    snapshot(&mut text, outcome, palette, quiet);
+    if !quiet && let Some(first) = outcome.failed.first() {
+        let (name, options) = (&first.result.name, &outcome.found_by);
+        let _ = writeln!(
+            text,
+            "look further: torcctl results list --failed{options} · torcctl logs {name}{options}",
+        );
+    }
+    text
+}
+
+fn counts_line(outcome: &Outcome, palette: Palette) -> String {
+    let tone = match outcome.status {
+        WorkflowStatus::Completed => Tone::Good,
+        WorkflowStatus::Failed => Tone::Bad,
+        WorkflowStatus::Canceled | WorkflowStatus::Running => Tone::Warning,
+    };
+    format!(
+        "{} in {} (workflow {}, {})",
+        palette.paint(tone, &counts(&outcome.counts)),
+        style::duration(outcome.elapsed),
+        outcome.workflow,
+        style::one_line(&outcome.name)
+    )
+}
+
+fn counts(counts: &JobCounts) -> String {
+    let total = style::count(counts.total, "job");
+    if counts.completed == counts.total {
+        return format!("{total} completed");
+    }
+    let parts: Vec<_> = [
+        (counts.completed, "completed"),
+        (counts.failed, "failed"),
+        (counts.terminated, "terminated"),
+        (counts.canceled, "canceled"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| format!("{number} {word}"))
+    .collect();
+    format!("{total}: {}", parts.join(", "))
+}
+
+fn failed_job(text: &mut String, failed: &FailedJob, palette: Palette) {
+    let ResultView { name, status, reason, command, .. } = &failed.result;
+    let what = if reason.is_empty() { status.as_str() } else { reason };
+    let name = palette.paint((*status).into(), name);
+    let _ = writeln!(text, "{name} {status} ({}): {}", style::one_line(what), shorten(command));
+    for line in &failed.last_lines {
+        let _ = writeln!(text, "  {} {line}", palette.paint(Tone::Dim, "|"));
+    }
+}
+
+fn shorten(command: &str) -> String {
+    let line = style::one_line(command);
+    match line.char_indices().nth(COMMAND_WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool) {
+    let path = outcome.record.as_deref().unwrap_or("the database");
+    let reason = match &outcome.saved {
+        Saved::Durable(_) if quiet => return,
+        Saved::Durable(Some(view)) => {
+            let size = style::size(view.bytes);
+            let _ =
+                writeln!(text, "snapshot {} ({size}, generation {})", view.path, view.generation);
+            return;
+        }
+        Saved::Durable(None) => {
+            let _ =
+                writeln!(text, "torcd was ended by somebody else; its snapshot is on disk: {path}");
+            return;
+        }
+        Saved::Failed(failure) => {
+            format!("{} (while it was in phase {})", failure.reason, failure.phase)
+        }
+        Saved::Unknown(reason) => reason.clone(),
+    };
+    let path = match &outcome.saved {
+        Saved::Failed(failure) => failure.path.as_str(),
+        Saved::Durable(_) | Saved::Unknown(_) => path,
+    };
+    let error = palette.paint(Tone::Bad, "error:");
+    let _ = writeln!(text, "{error} the record of this run is not safe in {path}: {reason}");
+    let _ = writeln!(
+        text,
+        "hint: what was there before is untouched; make room or name another place with `--db FILE`, and run again"
+    );
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,186 @@
+//! `torcctl status`: how the running torcd is.
+
+use torc_protocol::request::Status;
+use torc_protocol::time::Timestamp;
+use torc_protocol::view::{SnapshotStatusView, StatusView};
+
+use crate::commands::workflows::counts;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::output::page::{Page, write_json};
+use crate::output::stdout::Stdout;
+use crate::style::{Tone, count, duration, local_time, one_line, size};
+
+const EXAMPLES: &str = "\
+Examples:
+  torcctl status
+  torcctl status --format json | jq .snapshot.last.path
+
+Exit codes: 3 no torcd is running";
+
+/// Show how the running torcd is: its node, its jobs, its snapshots
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {}
+
+/// Runs it.
+///
+/// # Errors
+///
+/// When no torcd is running.
+pub async fn run(ctx: &mut Context, _: Args) -> Result<u8, CliError> {
+    let status = ctx.client().await?.call(Status).await?;
+    let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
+    if stdout.format.is_for_programs() {
+        write_json(stdout.format, "a status", &status, stdout.open())?;
+    } else {
+        page(&status, Timestamp::now()).write(stdout.layout.palette, stdout.open())?;
+    }
+    Ok(exit_code::DONE)
+}
+
+fn page(status: &StatusView, now: Timestamp) -> Page {
+    let mut page = Page::default();
+    let uptime = duration(now.since(status.started_at));
+    let since = local_time(status.started_at);
+    page.line("torcd", format!("{}, process {}", status.version, status.pid))
+        .line("socket", one_line(&status.socket))
+        .line("uptime", format!("{uptime}, since {since}"))
+        .line("database", database(status))
+        .line("node", node(status))
+        .line("workflows", format!("{} running", status.running_workflows))
+        .line("jobs", counts(status.jobs));
+    if !status.read_only {
+        snapshot(&mut page, &status.snapshot, now);
+    }
+    page
+}
+
+fn database(status: &StatusView) -> String {
+    let path = one_line(&status.database);
+    match (status.in_memory, status.read_only) {
+        (_, true) => format!("{path}, only read"),
+        (true, false) => format!("{path}, in memory"),
+        (false, false) => format!("{path}, on disk"),
+    }
+}
+
+fn node(status: &StatusView) -> String {
+    let node = &status.node;
+    let mut text =
+        format!("{}: {}, {}", node.host, count(node.cpus.into(), "CPU"), size(node.memory));
+    if !node.gpus.is_empty() {
+        text.push_str(", ");
+        text.push_str(&count(node.gpus.len() as u64, "GPU"));
+    }
+    text
+}
+
+fn snapshot(page: &mut Page, snapshot: &SnapshotStatusView, now: Timestamp) {
+    if let Some(target) = &snapshot.target {
+        page.line("snapshots", format!("{}, {} kept", one_line(target), snapshot.keep));
+    }
+    match &snapshot.last {
+        Some(last) => {
+            let age = duration(now.since(last.finished_at));
+            let size = size(last.bytes);
+            page.line("last", format!("generation {}, {age} ago, {size}", last.generation));
+        }
+        None => {
+            page.toned("last", "none yet", Tone::Warning);
+        }
+    }
+    page.line("since then", count(snapshot.changes_since, "change"));
+    if let Some(phase) = snapshot.phase {
+        page.toned("under way", phase.as_str(), Tone::Active);
+    }
+    if let Some(failure) = &snapshot.error {
+        let reason = format!("{}: {}: {}", failure.path, failure.phase, failure.reason);
+        page.toned("failed", one_line(&reason), Tone::Bad);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use torc_protocol::id::Generation;
+    use torc_protocol::resources::NodeResources;
+    use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotPhase, SnapshotView};
+
+    use super::*;
+    use crate::style::Palette;
+
+    fn status() -> StatusView {
+        StatusView {
+            version: "0.1.0".to_owned(),
+            pid: 4711,
+            socket: "/run/user/1/torc/torcd.sock".to_owned(),
+            started_at: Timestamp(0),
+            database: "/dev/shm/torc-1/x.db".to_owned(),
+            in_memory: true,
+            read_only: false,
+            node: NodeResources {
+                host: "n1".to_owned(),
+                cpus: 8,
+                memory: 16 << 30,
+                gpus: vec!["0".to_owned()],
+            },
+            running_workflows: 1,
+            jobs: JobCounts { total: 3, running: 2, completed: 1, ..JobCounts::default() },
+            snapshot: SnapshotStatusView {
+                target: Some("/x/torc.db".to_owned()),
+                keep: 5,
+                last: Some(SnapshotView {
+                    generation: Generation(4),
+                    changes: 10,
+                    path: "/x/torc.db".to_owned(),
+                    bytes: 90_112,
+                    sha256: String::new(),
+                    started_at: Timestamp(0),
+                    finished_at: Timestamp(10_000_000),
+                    phases: Vec::new(),
+                }),
+                changes_since: 7,
+                phase: None,
+                error: Some(SnapshotFailure {
+                    path: "/x/torc.db".to_owned(),
+                    phase: SnapshotPhase::Write,
+                    errno: Some(28),
+                    reason: "no space left on device".to_owned(),
+                }),
+            },
+        }
+    }
+
+    fn text(status: &StatusView) -> String {
+        let mut out = Vec::new();
+        let now = Timestamp(100_000_000);
+        page(status, now).write(Palette::PLAIN, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.lines().filter(|line| !line.starts_with("uptime")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_page_tells_where_everything_is_and_how_the_snapshots_are() {
+        insta::assert_snapshot!(text(&status()), @"
+        torcd       0.1.0, process 4711
+        socket      /run/user/1/torc/torcd.sock
+        database    /dev/shm/torc-1/x.db, in memory
+        node        n1: 8 CPUs, 16.0 GiB, 1 GPU
+        workflows   1 running
+        jobs        3: 2 running, 1 completed
+        snapshots   /x/torc.db, 5 kept
+        last        generation 4, 1 m 30 s ago, 88.0 KiB
+        since then  7 changes
+        failed      /x/torc.db: write: no space left on device
+        ");
+    }
+
+    #[test]
+    fn a_daemon_that_only_reads_has_no_snapshots() {
+        let status = StatusView { read_only: true, ..status() };
+        let text = text(&status);
+        assert!(text.contains("/dev/shm/torc-1/x.db, only read"), "{text}");
+        assert!(!text.contains("last"), "{text}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Our stdout, and how things are written to it.
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use crate::error::CliError;
+use crate::format::{ColorWhen, Format};
+use crate::output::column::View;
+use crate::output::list::{ListOptions, ListWriter, list_writer};
+use crate::output::table::{Layout, terminal_width};
+use crate::style::Palette;
+
+/// What the global options and the terminal say about stdout.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdout {
+    /// The format.
+    pub format: Format,
+    /// The room and the colours.
+    pub layout: Layout,
+}
+
+impl Stdout {
+    /// Looks at the terminal.
+    #[must_use]
+    pub fn new(format: Format, color: ColorWhen) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let width = if is_terminal { terminal_width() } else { None };
+        let palette = Palette::new(color, is_terminal);
+        Self { format, layout: Layout { width, palette } }
+    }
+
+    /// Returns the stream, buffered. Errors while it is dropped are lost: flush it.
+    #[must_use]
+    pub fn open(self) -> BufWriter<StdoutLock<'static>> {
+        BufWriter::with_capacity(64 * 1024, io::stdout().lock())
+    }
+
+    /// Returns the writer of a list with these columns; with those of the view when none are named.
+    ///
+    /// # Errors
+    ///
+    /// When a column is named that `T` does not have.
+    pub fn list<T: View>(self, columns: &[String]) -> Result<Box<dyn ListWriter<T>>, CliError> {
+        let options = ListOptions { format: self.format, columns, layout: self.layout };
+        Ok(list_writer(&options, self.open())?)
+    }
+
+    /// Writes one line as it stands.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn line(self, text: &str) -> io::Result<()> {
+        let mut out = self.open();
+        writeln!(out, "{text}")?;
+        out.flush()
+    }
+}

@@ -1,0 +1,101 @@
+//! The columns of each view, in the words of the protocol.
+
+use torc_protocol::time::Span;
+use torc_protocol::view::{JobView, ResultView, WorkflowView};
+
+use crate::output::column::{Column, Field, View};
+
+const fn column<T>(name: &'static str, heading: &'static str, field: Field<T>) -> Column<T> {
+    Column { name, heading, field }
+}
+
+impl View for WorkflowView {
+    const NOUN: &'static str = "workflow";
+    const COLUMNS: &'static [Column<Self>] = &[
+        column("id", "ID", Field::Count(|it| it.id.0)),
+        column("name", "NAME", Field::Text(|it| Some(&it.name))),
+        column("description", "DESCRIPTION", Field::Text(|it| it.description.as_deref())),
+        column("status", "STATUS", Field::Status(|it| (it.status.as_str(), it.status.into()))),
+        column("total", "JOBS", Field::Count(|it| it.jobs.total)),
+        column("blocked", "BLOCKED", Field::Count(|it| it.jobs.blocked)),
+        column("ready", "READY", Field::Count(|it| it.jobs.ready)),
+        column("pending", "PENDING", Field::Count(|it| it.jobs.pending)),
+        column("running", "RUNNING", Field::Count(|it| it.jobs.running)),
+        column("completed", "COMPLETED", Field::Count(|it| it.jobs.completed)),
+        column("failed", "FAILED", Field::Count(|it| it.jobs.failed)),
+        column("canceled", "CANCELED", Field::Count(|it| it.jobs.canceled)),
+        column("terminated", "TERMINATED", Field::Count(|it| it.jobs.terminated)),
+        column("disabled", "DISABLED", Field::Count(|it| it.jobs.disabled)),
+        column("submitted_at", "SUBMITTED", Field::Time(|it| Some(it.submitted_at))),
+        column("finished_at", "FINISHED", Field::Time(|it| it.finished_at)),
+        column(
+            "elapsed",
+            "ELAPSED",
+            Field::Duration(|it| Some(it.finished_at?.since(it.submitted_at))),
+        ),
+        column("working_dir", "WORKING DIRECTORY", Field::Text(|it| Some(&it.working_dir))),
+        column("output_dir", "OUTPUT DIRECTORY", Field::Text(|it| Some(&it.output_dir))),
+    ];
+    const SHOWN: &'static [&'static str] =
+        &["id", "name", "status", "total", "completed", "failed", "submitted_at", "elapsed"];
+}
+
+impl View for JobView {
+    const NOUN: &'static str = "job";
+    const COLUMNS: &'static [Column<Self>] = &[
+        column("id", "ID", Field::Count(|it| it.id.0)),
+        column("workflow_id", "WORKFLOW", Field::Count(|it| it.workflow_id.0)),
+        column("name", "NAME", Field::Text(|it| Some(&it.name))),
+        column("status", "STATUS", Field::Status(|it| (it.status.as_str(), it.status.into()))),
+        column("return_code", "CODE", Field::Number(|it| it.return_code.map(i64::from))),
+        column("attempts", "ATTEMPTS", Field::Count(|it| it.attempts.into())),
+        column("priority", "PRIORITY", Field::Number(|it| Some(it.priority.into()))),
+        column("command", "COMMAND", Field::Text(|it| Some(&it.command))),
+    ];
+    const SHOWN: &'static [&'static str] =
+        &["id", "name", "status", "return_code", "attempts", "command"];
+}
+
+impl View for ResultView {
+    const NOUN: &'static str = "result";
+    const COLUMNS: &'static [Column<Self>] = &[
+        column("job_id", "JOB", Field::Count(|it| it.job_id.0)),
+        column("workflow_id", "WORKFLOW", Field::Count(|it| it.workflow_id.0)),
+        column("name", "NAME", Field::Text(|it| Some(&it.name))),
+        column("attempt", "ATTEMPT", Field::Count(|it| it.attempt.0.into())),
+        column("status", "STATUS", Field::Status(|it| (it.status.as_str(), it.status.into()))),
+        column("return_code", "CODE", Field::Number(|it| it.return_code.map(i64::from))),
+        column("reason", "REASON", Field::Text(|it| Some(&it.reason))),
+        column("wall", "WALL", Field::Duration(|it| Some(it.usage?.wall))),
+        column("user_cpu", "USER", Field::Duration(|it| Some(it.usage?.user_cpu))),
+        column("system_cpu", "SYSTEM", Field::Duration(|it| Some(it.usage?.system_cpu))),
+        column(
+            "cpu",
+            "CPU",
+            Field::Duration(|it| {
+                it.usage.map(|usage| Span(usage.user_cpu.0.saturating_add(usage.system_cpu.0)))
+            }),
+        ),
+        column("peak_memory", "MEMORY", Field::Size(|it| Some(it.usage?.peak_memory))),
+        column("started_at", "STARTED", Field::Time(|it| it.started_at)),
+        column("finished_at", "FINISHED", Field::Time(|it| it.finished_at)),
+        column("node", "NODE", Field::Text(|it| Some(&it.node))),
+        column("pid", "PID", Field::Number(|it| it.pid.map(i64::from))),
+        column("stdout_bytes", "STDOUT", Field::Size(|it| Some(it.stdout_bytes))),
+        column("stderr_bytes", "STDERR", Field::Size(|it| Some(it.stderr_bytes))),
+        column("stdout_path", "STDOUT FILE", Field::Text(|it| it.stdout_path.as_deref())),
+        column("stderr_path", "STDERR FILE", Field::Text(|it| it.stderr_path.as_deref())),
+        column("command", "COMMAND", Field::Text(|it| Some(&it.command))),
+    ];
+    const SHOWN: &'static [&'static str] = &[
+        "job_id",
+        "name",
+        "attempt",
+        "status",
+        "return_code",
+        "wall",
+        "cpu",
+        "peak_memory",
+        "command",
+    ];
+}

@@ -1,0 +1,167 @@
+//! `torcctl daemon`: how it tells that a torcd would not start, and what became of one it ended.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops at once")]
+
+mod script;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use torc_protocol::id::Generation;
+use torc_protocol::request::{Request, Shutdown};
+use torc_protocol::resources::NodeResources;
+use torc_protocol::response::{Response, SnapshotProgress};
+use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::view::{
+    JobCounts, SnapshotFailure, SnapshotPhase, SnapshotStatusView, SnapshotView, StatusView,
+};
+
+use script::{Script, text};
+
+/// Returns the answer to `Status` of a torcd whose process is gone already.
+fn status() -> Vec<Response> {
+    let mut gone = Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    vec![Response::Status(Box::new(StatusView {
+        version: "0.1.0".to_owned(),
+        pid: gone.id(),
+        socket: "/run/s".to_owned(),
+        started_at: Timestamp(0),
+        database: "/x/torc.db".to_owned(),
+        in_memory: false,
+        read_only: false,
+        node: NodeResources::default(),
+        running_workflows: 0,
+        jobs: JobCounts::default(),
+        snapshot: SnapshotStatusView::default(),
+    }))]
+}
+
+fn failed() -> Response {
+    Response::Snapshot(SnapshotProgress::Failed(SnapshotFailure {
+        path: "/x.db".to_owned(),
+        phase: SnapshotPhase::Publish,
+        errno: Some(30),
+        reason: "read-only file system".to_owned(),
+    }))
+}
+
+fn durable() -> Response {
+    Response::Snapshot(SnapshotProgress::Done(Box::new(SnapshotView {
+        generation: Generation(4),
+        changes: 17,
+        path: "/x.db".to_owned(),
+        bytes: 2048,
+        sha256: String::new(),
+        started_at: Timestamp(0),
+        finished_at: Timestamp(12_000),
+        phases: Vec::new(),
+    })))
+}
+
+/// Runs `daemon start` with this script of the shell in place of torcd.
+fn start(dir: &Path, torcd: &str) -> Output {
+    let binary = dir.join("torcd");
+    fs::write(&binary, format!("#!/bin/sh\n{torcd}\n")).unwrap();
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_torcctl"))
+        .args(["daemon", "start", "--in-memory", "--torcd-bin"])
+        .arg(&binary)
+        .arg("--socket")
+        .arg(dir.join("s"))
+        .env("XDG_STATE_HOME", dir)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_torcd_that_does_not_start_is_quoted_and_its_code_passed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = start(dir.path(), "echo 'the database is held by process 9' >&2; exit 7");
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    let log = dir.path().join("torc/torcd.log");
+    let expected = format!(
+        "error: torcd ended before it was ready (exit status: 7)\n\
+         the database is held by process 9\nhint: all that it said is in {}\n",
+        log.display()
+    );
+    assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
+fn a_torcd_is_started_in_a_session_of_its_own_with_absolute_paths() {
+    let dir = tempfile::tempdir().unwrap();
+    let output =
+        start(dir.path(), r#"echo "$@" | sed 's/ /|/g'; ps -o sid= -p $$; echo $$; exit 1"#);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let log = fs::read_to_string(dir.path().join("torc/torcd.log")).unwrap();
+    let [arguments, session, process] = log.lines().collect::<Vec<_>>()[..] else {
+        panic!("{log}");
+    };
+    assert_eq!(arguments, format!("--socket|{}|--in-memory", dir.path().join("s").display()));
+    assert_eq!(session.trim(), process);
+}
+
+#[test]
+fn a_torcd_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_torcctl"))
+        .args(["daemon", "start", "--torcd-bin", "/nonexistent/torcd", "--socket"])
+        .arg(dir.path().join("s"))
+        .env("XDG_STATE_HOME", dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("/nonexistent/torcd"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_torcd_that_runs_is_not_started_again() {
+    let (output, _) = Script::new(vec![status()]).run(&["daemon", "start"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stdout);
+    assert!(said.starts_with("torcd 0.1.0 is already running: process "), "{said}");
+    assert!(said.ends_with(", socket /run/s\n"), "{said}");
+}
+
+#[test]
+fn a_torcd_that_is_stopped_tells_its_final_snapshot() {
+    let script = Script::new(vec![status(), vec![durable(), Response::End]]);
+    let (output, requests) = script.run(&["daemon", "stop", "--grace", "2s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "snapshot 4 in /x.db: 2.0 KiB, 12 ms\n");
+    assert_eq!(requests[1], Request::Shutdown(Shutdown { grace: Some(Span(2_000_000)) }));
+}
+
+#[test]
+fn a_final_snapshot_that_is_not_on_disk_is_exit_code_five() {
+    for answer in [vec![failed(), Response::End], vec![Response::End], vec![]] {
+        let (output, _) = Script::new(vec![status(), answer]).run(&["daemon", "stop"]);
+        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        let told = text(&output.stderr);
+        assert!(told.contains("is not on disk") || told.contains("may not be on disk"), "{told}");
+    }
+}
+
+#[test]
+fn a_restart_after_a_failed_snapshot_does_not_start() {
+    let script = Script::new(vec![status(), vec![failed(), Response::End]]);
+    let (output, _) = script.run(&["daemon", "restart", "--torcd-bin", "/bin/false"]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+}
+
+#[test]
+fn nothing_to_stop_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let output = Command::new(env!("CARGO_BIN_EXE_torcctl"))
+        .args(["daemon", "stop", "--socket"])
+        .arg(&socket)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let expected = format!("no torcd is running at {}\n", socket.display());
+    assert_eq!(text(&output.stderr), expected);
+}

@@ -1,0 +1,74 @@
+//! A torcd that says what a test wants it to say.
+
+use std::os::unix::net::UnixListener as StdListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use torc_protocol::connection::ServerSide;
+use torc_protocol::request::Request;
+use torc_protocol::response::Response;
+
+/// A torcd for one connection: gives each request the next of its answers.
+pub(crate) struct Script {
+    dir: TempDir,
+    server: JoinHandle<Vec<Request>>,
+}
+
+impl Script {
+    pub(crate) fn new(answers: Vec<Vec<Response>>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = StdListener::bind(dir.path().join("s")).unwrap();
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(serve(listener, answers))
+        });
+        Self { dir, server }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("s")
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_torcctl"));
+        command.args(arguments).arg("--socket").arg(self.socket());
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs torcctl to its end; returns what it gave and what it asked.
+    pub(crate) fn run(self, arguments: &[&str]) -> (Output, Vec<Request>) {
+        let output = self.command(arguments).output().unwrap();
+        (output, self.finish())
+    }
+
+    /// Waits until the connection has ended; returns what torcctl asked.
+    pub(crate) fn finish(self) -> Vec<Request> {
+        self.server.join().unwrap()
+    }
+}
+
+async fn serve(listener: StdListener, answers: Vec<Vec<Response>>) -> Vec<Request> {
+    listener.set_nonblocking(true).unwrap();
+    let listener = UnixListener::from_std(listener).unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut connection = ServerSide::open(stream).await.unwrap();
+    let mut requests = Vec::new();
+    for answer in answers {
+        let Some(request) = connection.receive().await.unwrap() else { break };
+        requests.push(request);
+        for response in answer {
+            if connection.send(response).await.is_err() {
+                return requests;
+            }
+        }
+    }
+    requests
+}
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
