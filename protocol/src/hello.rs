@@ -80,7 +80,8 @@ impl Hello {
         if magic != MAGIC {
             return Err(HelloError::NotTorc);
         }
-        let word = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
+        let word =
+            |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
         let length = word(4) as usize;
         if length > MAX_VERSION_TEXT {
             return Err(HelloError::NotTorc);

@@ -196,8 +196,7 @@ pub fn make_private(dir: &Path) -> Result<(), PathError> {
 }
 
 fn is_private(dir: &Path) -> Result<(), PathError> {
-    let not_private =
-        |reason: String| PathError::NotPrivate { path: dir.to_owned(), reason };
+    let not_private = |reason: String| PathError::NotPrivate { path: dir.to_owned(), reason };
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let opened = match open(dir, flags, Mode::empty()) {
         Ok(opened) => opened,

@@ -99,7 +99,10 @@ impl fmt::Debug for JobSettings {
             .field("timeout", &self.timeout)
             .field("cpus", &self.cpus)
             .field("grace", &self.grace)
-            .field("environment", &self.environment.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field(
+                "environment",
+                &self.environment.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            )
             .field("working_dir", &self.working_dir)
             .finish()
     }
