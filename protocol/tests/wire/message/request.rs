@@ -1,0 +1,101 @@
+//! What torcctl asks.
+
+use torc_protocol::id::AttemptNumber;
+use torc_protocol::request::{
+    Cancel, GetJob, ListJobs, ListResults, ListWorkflows, Logs, Page, Ping, Shutdown, Snapshot,
+    Status, Submit, SubmitCommit, SubmitJobs, Watch,
+};
+use torc_protocol::time::Span;
+
+use super::spec::{job_id, jobs, workflow, workflow_id};
+use super::{
+    JobSelector, JobStatus, Request, SnapshotWait, WorkflowSelector, WorkflowStatus, golden,
+};
+
+golden! {
+    WorkflowSelector {
+        Latest => Self::Latest,
+        Id => Self::Id(workflow_id()),
+        Name => Self::Name("night".to_owned()),
+    }
+}
+
+golden! {
+    JobSelector {
+        Id => Self::Id(job_id()),
+        Name => Self::Name(WorkflowSelector::Latest, "job1".to_owned()),
+    }
+}
+
+golden! {
+    SnapshotWait {
+        No => Self::No,
+        Forever => Self::Forever,
+        AtMost => Self::AtMost(Span(30_000_000)),
+    }
+}
+
+golden! {
+    Request {
+        Ping => Self::Ping(Ping),
+        Status => Self::Status(Status),
+        Submit => Self::Submit(Submit { spec: workflow() }),
+        SubmitJobs => Self::SubmitJobs(SubmitJobs { jobs: jobs() }),
+        SubmitCommit => Self::SubmitCommit(SubmitCommit { watch: true }),
+        Watch => Self::Watch(Watch { workflow: night(), from_seq: Some(1_000_000) }),
+        Cancel => Self::Cancel(Cancel {
+            workflow: night(),
+            jobs: vec![job()],
+            grace: Some(Span(2_000_000)),
+        }),
+        ListWorkflows => Self::ListWorkflows(ListWorkflows {
+            status: vec![WorkflowStatus::Failed],
+            name: glob(),
+            page: page(),
+        }),
+        ListJobs => Self::ListJobs(ListJobs {
+            workflow: night(),
+            status: vec![JobStatus::Running],
+            name: glob(),
+            page: page(),
+        }),
+        ListResults => Self::ListResults(ListResults {
+            workflow: night(),
+            status: vec![JobStatus::Terminated],
+            name: glob(),
+            return_code: Some(-1),
+            all_attempts: true,
+            page: page(),
+        }),
+        GetJob => Self::GetJob(GetJob { job: job() }),
+        Logs => Self::Logs(Logs {
+            job: job(),
+            attempt: Some(AttemptNumber(2)),
+            stdout_offset: 70_000,
+            stderr_offset: 3,
+            limit: 4_194_304,
+            wait: true,
+        }),
+        Snapshot => Self::Snapshot(Snapshot {
+            wait: SnapshotWait::Forever,
+            path: Some("/work/now.db".to_owned()),
+        }),
+        Shutdown => Self::Shutdown(Shutdown { grace: Some(Span(0)) }),
+    }
+}
+
+fn night() -> WorkflowSelector {
+    WorkflowSelector::Name("night".to_owned())
+}
+
+fn job() -> JobSelector {
+    JobSelector::Id(job_id())
+}
+
+fn glob() -> Option<String> {
+    Some("night_*".to_owned())
+}
+
+fn page() -> Page {
+    Page { sort: Some("wall".to_owned()), reverse: true, offset: 20, limit: Some(10) }
+}

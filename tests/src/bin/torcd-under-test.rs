@@ -1,0 +1,7 @@
+//! torcd, for the tests of this package: cargo tells a test only of the binaries of its own package.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    torcd::cli::main()
+}
