@@ -116,12 +116,15 @@ impl Lanes {
         lock(&self.inner).coming -= 1;
     }
 
-    /// Gives the place in lane `ended` back, if any, and returns what this thread runs next.
-    pub(super) fn next(&self, ended: Option<LaneId>) -> Task {
+    /// Gives a place in a lane back, and returns what this thread runs next, if there is anything.
+    pub(super) fn give_back(&self, ended: LaneId) -> Option<Task> {
         let mut inner = lock(&self.inner);
-        if let Some(task) = ended.and_then(|id| inner.give_back(id)) {
-            return task;
-        }
+        inner.give_back(ended).or_else(|| inner.unclaimed.pop_front())
+    }
+
+    /// Waits until there is something to run.
+    pub(super) fn wait(&self) -> Task {
+        let mut inner = lock(&self.inner);
         loop {
             if let Some(task) = inner.unclaimed.pop_front() {
                 return task;
@@ -186,7 +189,8 @@ mod tests {
     }
 
     fn next(lanes: &Lanes, ended: bool) -> u64 {
-        lanes.next(ended.then_some(1)).attempt.id().job.0
+        let next = ended.then(|| lanes.give_back(1)).flatten();
+        next.unwrap_or_else(|| lanes.wait()).attempt.id().job.0
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub fn run() -> anyhow::Result<()> {
     let (input, output) = take_connection().context("taking over stdin and stdout")?;
     kernel::close_on_exec_from(3);
     prctl::set_child_subreaper(true).context("adopting orphans of jobs")?;
+    prctl::set_name(c"torcd-worker").context("taking a name")?;
     kernel::pidfd_open(Pid::this())
         .context("this kernel cannot watch processes; torc needs Linux 5.3 or newer")?;
     inbox::greet(&input, &output)?;

@@ -21,7 +21,7 @@ use super::environment::WorkflowContext;
 use super::inbox::{Arrived, Inbox};
 use super::kernel;
 use super::registry::Due;
-use super::shared::Shared;
+use super::shared::{Shared, Urgency};
 use super::slot;
 use super::tail::{Question, no_answer};
 
@@ -132,11 +132,16 @@ impl Main {
 
     fn next_deadline(&self) -> Option<Instant> {
         let give_up = self.end.as_ref().map(|end| end.give_up);
-        [self.shared.registry.next_deadline(), self.reap_pause, give_up].into_iter().flatten().min()
+        let held = self.shared.outbox.held_until();
+        let deadline = self.shared.registry.next_deadline();
+        [deadline, held, self.reap_pause, give_up].into_iter().flatten().min()
     }
 
     fn do_what_is_due(&mut self) {
         let now = Instant::now();
+        if self.shared.outbox.held_until().is_some_and(|until| until <= now) {
+            self.shared.outbox.flush();
+        }
         while let Some((id, due)) = self.shared.registry.take_due(now) {
             let Some(attempt) = self.shared.registry.get(id) else { continue };
             match due {
@@ -274,6 +279,7 @@ impl Main {
                 stdout: Output::None,
                 stderr: Output::None,
             },
+            Urgency::Now,
         );
     }
 

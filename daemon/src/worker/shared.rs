@@ -30,9 +30,26 @@ pub(super) struct Shared {
     pub(super) is_ending: AtomicBool,
 }
 
+/// How soon torcd needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// There may be a free place that it can fill.
+    Now,
+    /// The place is taken again already.
+    CanWait,
+}
+
 impl Shared {
+    /// Holds an event back, so that it travels with others.
+    pub(super) fn hold(&self, event: WorkerEvent) {
+        if self.outbox.hold(event) {
+            // The main thread sends it when nobody else does in time.
+            self.wake.wake();
+        }
+    }
+
     /// Sends the result of an attempt, then the answers to those who wait for more of its output.
-    pub(super) fn report(&self, attempt: &Attempt, result: AttemptResult) {
+    pub(super) fn report(&self, attempt: &Attempt, result: AttemptResult, urgency: Urgency) {
         if !attempt.claim_report() {
             return;
         }
@@ -40,7 +57,11 @@ impl Shared {
         if let Some(at) = attempt.kill_at() {
             self.registry.unschedule(at, id, Due::Kill);
         }
-        self.outbox.send(WorkerEvent::Finished { attempt: id, result });
+        let event = WorkerEvent::Finished { attempt: id, result };
+        match urgency {
+            Urgency::Now => self.outbox.send(event),
+            Urgency::CanWait => self.hold(event),
+        }
         for answer in attempt.tail.end() {
             self.outbox.send(answer);
         }

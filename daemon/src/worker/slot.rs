@@ -7,11 +7,11 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use torc_protocol::result::{AttemptResult, Ending, Output, Usage};
-use torc_protocol::spec::{Command, StdioMode};
+use torc_protocol::spec::Command;
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::worker::WorkerEvent;
 
@@ -20,7 +20,7 @@ use super::command_line::{self, Plan};
 use super::environment::{JobEnvironment, c_string};
 use super::kernel;
 use super::registry::Due;
-use super::shared::Shared;
+use super::shared::{Shared, Urgency};
 use super::spawn::{Beginning, Process, Program, SpawnError, Spawner, Step};
 use super::streams::Streams;
 
@@ -31,10 +31,9 @@ const SHOWN: usize = 200;
 pub(super) fn run(shared: &Shared) -> ! {
     let mut spawner = Spawner::new();
     shared.lanes.thread_came();
-    let mut ended = None;
+    let mut next = None;
     loop {
-        let task = shared.lanes.next(ended);
-        ended = Some(task.lane);
+        let task = next.unwrap_or_else(|| shared.lanes.wait());
         let attempt = &task.attempt;
         let begun = Begun { at: Timestamp::now(), clock: Instant::now() };
         let run = || Life { shared, attempt, begun }.run(&mut spawner);
@@ -50,14 +49,11 @@ pub(super) fn run(shared: &Shared) -> ! {
         {
             shared.registry.unschedule(at, attempt.id(), Due::Timeout);
         }
-        shared.report(attempt, result);
+        next = shared.lanes.give_back(task.lane);
+        let urgency = if next.is_some() { Urgency::CanWait } else { Urgency::Now };
+        shared.report(attempt, result, urgency);
     }
 }
-
-/// How long the news of a start is held back, to travel with that of the end: with thousands of short
-/// jobs a second, that halves the wake-ups of torcd. Not beyond the first output, nor when a file
-/// system could stall this thread meanwhile.
-const HOLD: Duration = Duration::from_millis(2);
 
 const NONE: Output = Output::None;
 
@@ -137,7 +133,7 @@ impl Life<'_> {
         let Self { shared, attempt, begun } = self;
         attempt.set_running(process.pid);
         let pid = process.pid.as_raw().cast_unsigned();
-        shared.outbox.hold(WorkerEvent::Started { attempt: attempt.id(), pid, at: begun.at });
+        shared.hold(WorkerEvent::Started { attempt: attempt.id(), pid, at: begun.at });
         if let Some(at) = attempt.lane.timeout.and_then(|timeout| begun.clock.checked_add(timeout))
         {
             shared.schedule(at, attempt.id(), Due::Timeout);
@@ -171,11 +167,6 @@ impl Life<'_> {
     /// its grace. SIGKILL by the main thread bounds that.
     fn wait_for_end(self, process: &Process, streams: &mut Streams) -> io::Result<()> {
         let Self { shared, attempt, .. } = self;
-        let may_hold = matches!(attempt.lane.stdio, StdioMode::Capture | StdioMode::None);
-        let limit = if may_hold { HOLD } else { Duration::ZERO };
-        if !streams.wait(&process.pidfd, Some(limit))?.is_quiet_end() || !may_hold {
-            shared.outbox.flush();
-        }
         while !streams.pump(&process.pidfd, attempt, &shared.outbox)? {}
         while attempt.stopped().is_some()
             && let Some(member) = shared.strays.member(process.pid)

@@ -37,20 +37,6 @@ struct Stream {
     sink: Sink,
 }
 
-/// What there is to do for a job.
-pub(super) struct Ready {
-    /// Whether stdout and stderr have something.
-    output: [bool; 2],
-    ended: bool,
-}
-
-impl Ready {
-    /// Returns whether the process has ended, and nothing of its output is left to take.
-    pub(super) fn is_quiet_end(&self) -> bool {
-        self.ended && self.output == [false; 2]
-    }
-}
-
 impl Streams {
     /// Opens the pipes and sinks that `mode` asks for.
     ///
@@ -79,16 +65,6 @@ impl Streams {
         [stdout, stderr.unwrap_or(fallback)]
     }
 
-    /// Waits for output or for the end of `process`, at most for `limit`.
-    ///
-    /// # Errors
-    ///
-    /// Those of `poll`.
-    pub(super) fn wait(&self, process: &OwnedFd, limit: Option<Duration>) -> io::Result<Ready> {
-        let [out, err, ended] = self.poll(Some(process.as_fd()), limit)?;
-        Ok(Ready { output: [out, err], ended })
-    }
-
     /// Waits for output or for the end of `process`, takes the output, and returns whether the
     /// process has ended.
     ///
@@ -101,9 +77,9 @@ impl Streams {
         attempt: &Attempt,
         outbox: &Outbox,
     ) -> io::Result<bool> {
-        let ready = self.wait(process, None)?;
-        self.take(ready.output, attempt, outbox)?;
-        Ok(ready.ended)
+        let [out, err, ended] = self.poll(Some(process.as_fd()), None)?;
+        self.take([out, err], attempt, outbox)?;
+        Ok(ended)
     }
 
     /// Takes what is left in the pipes, without waiting for more.
