@@ -10,7 +10,7 @@ use torc_protocol::id::Generation;
 use torc_protocol::paths::{self, PathError};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, Database};
+use crate::config::{self, Config, ConfigError, Database};
 use crate::daemon::{self, StartError};
 use crate::lines::Lines;
 use crate::{snapshot_writer, worker};
@@ -143,7 +143,6 @@ fn start_log(level: &str) -> Result<Lines, StartError> {
 }
 
 fn config_of(args: &Serve) -> Result<Config, StartError> {
-    let usage = |error: config::ConfigError| StartError::new(USAGE, error.to_string());
     let socket = paths::service_socket(args.socket.as_deref()).map_err(no_socket)?;
     let database = database_of(args)?;
     let target = args
@@ -169,7 +168,6 @@ fn config_of(args: &Serve) -> Result<Config, StartError> {
 }
 
 fn database_of(args: &Serve) -> Result<Database, StartError> {
-    let usage = |error: config::ConfigError| StartError::new(USAGE, error.to_string());
     if args.in_memory {
         return Ok(Database::Memory);
     }
@@ -184,6 +182,14 @@ fn database_of(args: &Serve) -> Result<Database, StartError> {
         Database::File(path) => Ok(Database::File(config::absolute(&path).map_err(usage)?)),
         memory => Ok(memory),
     }
+}
+
+fn usage(error: ConfigError) -> StartError {
+    let hint = match &error {
+        ConfigError::Keep { .. } => "the newest snapshot counts too: 1 keeps no older one",
+        ConfigError::NoWorkingDir(_) => "go to a directory that exists, or give absolute paths",
+    };
+    StartError::new(USAGE, error.to_string()).hint(hint)
 }
 
 fn no_socket(error: PathError) -> StartError {

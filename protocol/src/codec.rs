@@ -66,6 +66,8 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
 #[derive(Debug)]
 pub struct Codec<In, Out> {
     frames: LengthDelimitedCodec,
+    /// A length has been read, and its payload has not.
+    owed: bool,
     messages: PhantomData<fn(Out) -> In>,
 }
 
@@ -73,7 +75,7 @@ impl<In, Out> Default for Codec<In, Out> {
     fn default() -> Self {
         let frames =
             LengthDelimitedCodec::builder().little_endian().max_frame_length(MAX_FRAME).new_codec();
-        Self { frames, messages: PhantomData }
+        Self { frames, owed: false, messages: PhantomData }
     }
 }
 
@@ -82,8 +84,26 @@ impl<In: DeserializeOwned, Out> Decoder for Codec<In, Out> {
     type Error = CodecError;
 
     fn decode(&mut self, source: &mut BytesMut) -> Result<Option<In>, CodecError> {
+        let before = source.len();
         match self.frames.decode(source)? {
-            Some(payload) => decode(&payload).map(Some),
+            Some(payload) => {
+                self.owed = false;
+                decode(&payload).map(Some)
+            }
+            None => {
+                self.owed |= source.len() < before;
+                Ok(None)
+            }
+        }
+    }
+
+    fn decode_eof(&mut self, source: &mut BytesMut) -> Result<Option<In>, CodecError> {
+        match self.decode(source)? {
+            Some(message) => Ok(Some(message)),
+            None if self.owed || !source.is_empty() => Err(CodecError::Io(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection ended within a frame",
+            ))),
             None => Ok(None),
         }
     }

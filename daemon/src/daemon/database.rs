@@ -11,7 +11,7 @@ use crate::daemon::start_error::StartError;
 use crate::snapshot::aside;
 use crate::snapshot::load::{self, Loaded};
 use crate::store::home::{Home, PrivateDir};
-use crate::store::verify;
+use crate::store::verify::{self, VerifyError};
 
 /// A home, and a private directory for copies on their way to disk.
 #[derive(Debug)]
@@ -91,7 +91,10 @@ fn read_only(path: &Path) -> Result<Opened, StartError> {
         StartError::new(2, format!("cannot read {}: {reason}", path.display()))
             .hint("name a database that torc has written, with `--db FILE`")
     };
-    let identity = verify::identify(path).map_err(|error| refused(error.to_string()))?;
+    let identity = verify::identify(path).map_err(|error| match error {
+        VerifyError::Newer(_) => refused(error.to_string()).hint("use the torc that wrote it"),
+        _ => refused(error.to_string()),
+    })?;
     let dir = private_dir()?;
     let staging = dir.path().to_owned();
     // One that a daemon works on is read from a copy: the file alone lacks what is in its log.

@@ -53,12 +53,16 @@ pub(super) async fn end(
     };
     stop_jobs(&writing, private, end.grace, &mut hurry).await;
     let mut outcome = save(&writing, &mut hurry).await;
-    if writing.dispatcher.ask(|reply| Input::Recorded { reply }).await.is_err() {
-        outcome = Err("the database took no more changes before the end".to_owned());
+    if outcome.is_ok() && writing.dispatcher.ask(|reply| Input::Recorded { reply }).await.is_err() {
+        outcome = Err(unsaved(&writing, "the database took no more changes".to_owned()));
     }
-    if let Err(reason) = &outcome {
-        keep(&mut opened.home, reason);
+    if let Err(failure) = &mut outcome {
+        keep(&mut opened.home, failure);
     }
+    hurry.tell(&match &outcome {
+        Ok(last) => last.clone(),
+        Err(failure) => SnapshotProgress::Failed(failure.clone()),
+    });
     goodbye(front, hurry.clients).await;
     close(writing).await;
     if outcome.is_ok() { DONE } else { NOT_DURABLE }
@@ -134,8 +138,11 @@ async fn stop_jobs(
     writing.node.worker().send(WorkerRequest::Drain { grace: Span(0) });
 }
 
-/// Takes the final snapshot.
-async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<(), String> {
+/// Takes the final snapshot, and returns what the clients are to be told last.
+async fn save(
+    writing: &CoreWriting,
+    hurry: &mut Hurry<'_>,
+) -> Result<SnapshotProgress, SnapshotFailure> {
     let mut progress = writing.snapshots.request(None);
     let limit = Instant::now() + writing.snapshot_timeout;
     let mut phase = SnapshotPhase::Waiting;
@@ -147,15 +154,8 @@ async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<(), String
                     hurry.tell(&SnapshotProgress::Phase(next));
                     continue;
                 }
-                Some(SnapshotProgress::Failed(failure)) => {
-                    let reason = failure.reason.clone();
-                    hurry.tell(&SnapshotProgress::Failed(failure));
-                    return Err(reason);
-                }
-                Some(last) => {
-                    hurry.tell(&last);
-                    return Ok(());
-                }
+                Some(SnapshotProgress::Failed(failure)) => return Err(failure),
+                Some(last) => return Ok(last),
                 None => "the snapshotter has ended".to_owned(),
             },
             () = sleep_until(limit) => {
@@ -170,18 +170,24 @@ async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<(), String
                 continue;
             }
         };
-        let path = writing.snapshots.status().target.unwrap_or_default();
-        let failure = SnapshotFailure { path, phase, errno: None, reason: given_up.clone() };
-        hurry.tell(&SnapshotProgress::Failed(failure));
-        return Err(given_up);
+        return Err(SnapshotFailure { phase, ..unsaved(writing, given_up) });
     }
 }
 
-/// Lets a database in memory stay, because it is nowhere else.
-fn keep(home: &mut Home, reason: &str) {
-    if let Home::Tmpfs(dir) = home {
+fn unsaved(writing: &CoreWriting, reason: String) -> SnapshotFailure {
+    let path = writing.snapshots.status().target.unwrap_or_default();
+    SnapshotFailure { path, phase: SnapshotPhase::Waiting, errno: None, reason }
+}
+
+/// Lets a database in memory stay, because it is nowhere else, and says where.
+fn keep(home: &mut Home, failure: &mut SnapshotFailure) {
+    if let Some(file) = home.file()
+        && let Home::Tmpfs(dir) = home
+    {
         dir.keep();
-        tracing::error!("{reason}; the database stays in memory, in {}", dir.path().display());
+        let stays = format!("; the database stays in memory, in {}", file.display());
+        failure.reason.push_str(&stays);
+        tracing::error!("{}", failure.reason);
     }
 }
 

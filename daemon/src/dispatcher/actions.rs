@@ -12,11 +12,12 @@ use crate::dispatcher::turn::{AttemptChange, JobChange};
 use crate::dispatcher::{Dispatcher, InFlight};
 use crate::engine::action::{Action, Finish};
 use crate::engine::job::{JobKey, State, WorkflowKey};
+use crate::store::sql::SqlResult;
 use crate::store::tables::{attempt, job, output, settings, workflow};
 
 impl Dispatcher {
     /// Turns the actions of this turn into changes, requests and events, and writes the changes.
-    pub(super) fn record(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn record(&mut self) -> SqlResult<()> {
         let now = Timestamp::now();
         for action in std::mem::take(&mut self.turn.actions) {
             self.carry_out(action, now)?;
@@ -26,7 +27,7 @@ impl Dispatcher {
         self.write_counts()
     }
 
-    fn carry_out(&mut self, action: Action, now: Timestamp) -> rusqlite::Result<()> {
+    fn carry_out(&mut self, action: Action, now: Timestamp) -> SqlResult<()> {
         match action {
             Action::Set(key, state) => self.note_state(key, state),
             Action::CancelWaiting(key, count) => {
@@ -77,7 +78,7 @@ impl Dispatcher {
         self.turn.requests.push(WorkerRequest::Lane { lane, width, workflow: id, settings });
     }
 
-    fn assign(&mut self, lane: u32, key: JobKey, number: u32) -> rusqlite::Result<()> {
+    fn assign(&mut self, lane: u32, key: JobKey, number: u32) -> SqlResult<()> {
         let Some(id) = self.job_id(key) else { return Ok(()) };
         let (name, command) = job::command(self.store.reading(), id)?;
         let attempt = AttemptId { job: id, number: AttemptNumber(number) };
@@ -118,7 +119,7 @@ impl Dispatcher {
         finish: Finish,
         counts: [u64; State::ALL.len()],
         now: Timestamp,
-    ) -> rusqlite::Result<()> {
+    ) -> SqlResult<()> {
         let id = WorkflowId(key.0);
         let status = match finish {
             Finish::Completed => WorkflowStatus::Completed,
@@ -137,7 +138,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn write_attempts(&mut self) -> rusqlite::Result<()> {
+    fn write_attempts(&mut self) -> SqlResult<()> {
         for (id, change) in std::mem::take(&mut self.turn.attempts) {
             let connection = self.store.writing()?;
             match change {
@@ -160,7 +161,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn write_jobs(&mut self) -> rusqlite::Result<()> {
+    fn write_jobs(&mut self) -> SqlResult<()> {
         if self.turn.jobs.is_empty() {
             return Ok(());
         }
@@ -171,7 +172,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn write_counts(&mut self) -> rusqlite::Result<()> {
+    fn write_counts(&mut self) -> SqlResult<()> {
         for id in self.changed_workflows() {
             let counts = match self.turn.last_counts.get(&id) {
                 Some(counts) => Some(*counts),

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::sync::mpsc;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 use torc_protocol::event::Event;
 use torc_protocol::id::{Generation, WorkflowId};
@@ -15,6 +14,7 @@ use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotView, WorkflowView
 
 use crate::event_bus::Subscription;
 use crate::nodes::NodeEvent;
+use crate::store::sql::Connection;
 use crate::store::tables::snapshot::Author;
 
 /// Where the answer to an input goes.

@@ -10,6 +10,7 @@ use torc_protocol::view::WorkflowView;
 
 use crate::dispatcher::Dispatcher;
 use crate::engine::job::{Job, State};
+use crate::store::sql::SqlResult;
 use crate::store::tables::{attempt, job, settings, workflow};
 
 /// What to do with a workflow that has not ended.
@@ -29,7 +30,7 @@ impl Dispatcher {
     /// # Errors
     ///
     /// When SQLite fails.
-    pub(crate) fn restore(&mut self, what: Unfinished) -> rusqlite::Result<usize> {
+    pub(crate) fn restore(&mut self, what: Unfinished) -> SqlResult<usize> {
         let unfinished = workflow::unfinished(self.store.reading())?;
         let count = unfinished.len();
         for (view, max_parallel_jobs) in unfinished {
@@ -58,7 +59,7 @@ impl Dispatcher {
         view: WorkflowView,
         context: JobContext,
         max_parallel_jobs: Option<u32>,
-    ) -> rusqlite::Result<()> {
+    ) -> SqlResult<()> {
         let states = job::states(self.store.reading(), view.id)?;
         let kinds = settings::list(self.store.reading(), view.id)?;
         let mut ids = Vec::with_capacity(states.len());
@@ -88,7 +89,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn settle(&mut self, id: WorkflowId, now: Timestamp) -> rusqlite::Result<()> {
+    fn settle(&mut self, id: WorkflowId, now: Timestamp) -> SqlResult<()> {
         let mut counts = torc_protocol::view::JobCounts::default();
         for mut one in job::states(self.store.reading(), id)? {
             let settled = match one.status {

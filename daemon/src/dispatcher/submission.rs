@@ -3,7 +3,6 @@
 //! The jobs go to the database as they come, under a workflow that nobody sees yet; only what the
 //! engine needs of them is kept in memory.
 
-use rusqlite::ErrorCode as SqliteCode;
 use torc_protocol::event::EventKind;
 use torc_protocol::id::{JobId, WorkflowId};
 use torc_protocol::response::{ErrorCode, RequestError, Submitted};
@@ -17,6 +16,7 @@ use crate::dispatcher::{Active, Dispatcher};
 use crate::engine::job::{Job, Settings, State, WorkflowKey};
 use crate::engine::transition::Submission;
 use crate::event_bus::Subscription;
+use crate::store::sql::is_duplicate;
 use crate::store::tables::{job, settings, workflow};
 
 /// A submission that has not ended.
@@ -79,7 +79,7 @@ impl Dispatcher {
         });
         match stored {
             Ok(()) => {}
-            Err(error) if error.sqlite_error_code() == Some(SqliteCode::ConstraintViolation) => {
+            Err(error) if is_duplicate(&error) => {
                 return Err(invalid(format!("two jobs are named '{at_fault}'"))
                     .hint("job names are unique within a workflow"));
             }

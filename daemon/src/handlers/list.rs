@@ -1,6 +1,5 @@
 //! Lists, sent in chunks while they are read.
 
-use rusqlite::Connection;
 use tokio::sync::mpsc;
 use torc_protocol::response::{ErrorCode, RequestError, Response};
 
@@ -8,6 +7,7 @@ use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::{Handlers, end, internal};
 use crate::store::query::QueryError;
+use crate::store::sql::Connection;
 
 /// So many rows make a chunk.
 const CHUNK: usize = 500;
@@ -86,6 +86,7 @@ pub(super) fn refusal(error: QueryError) -> RequestError {
     match error {
         QueryError::UnknownField { .. } => {
             RequestError::new(ErrorCode::InvalidRequest, error.to_string())
+                .hint("leave `--sort` out to sort by number")
         }
         QueryError::Sqlite(error) => internal(error),
     }

@@ -15,7 +15,6 @@ mod workflows;
 
 use std::path::PathBuf;
 
-use rusqlite::Connection;
 use torc_protocol::request::{JobSelector, Request, WorkflowSelector};
 use torc_protocol::response::{ErrorCode, Pong, RequestError, Response};
 use torc_protocol::time::Timestamp;
@@ -28,6 +27,7 @@ use crate::handlers::submit::Submission;
 use crate::nodes::LocalNode;
 use crate::snapshot::snapshotter::SnapshotHandle;
 use crate::store::reader::Reader;
+use crate::store::sql::{Connection, SqlError, SqlResult};
 use crate::store::tables::{job, workflow};
 
 /// What the handlers work with.
@@ -117,7 +117,7 @@ impl Handlers {
     /// Reads one state of the database.
     async fn read<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        f: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> Result<T, RequestError> {
         let read = match &self.reader {
             Some(reader) => reader.read(f).await,
@@ -169,7 +169,7 @@ impl Handlers {
 }
 
 /// Returns the error for a fault of ours, and logs it.
-fn internal(error: rusqlite::Error) -> RequestError {
+fn internal(error: SqlError) -> RequestError {
     tracing::error!("the database cannot be read: {error}");
     RequestError::new(ErrorCode::Internal, format!("the database cannot be read: {error}"))
 }

@@ -112,9 +112,9 @@ fn an_environment_is_not_kept_longer_than_it_is_needed() {
 /// where it is, and removes its directory after `look`.
 fn rescued(outcome: &Outcome, look: impl FnOnce(&Database)) {
     let place = outcome.stderr.lines().find_map(|line| line.split_once("stays in memory, in "));
-    let (_, dir) = place.unwrap_or_else(|| panic!("no place is named in {outcome}"));
-    look(&Database::open(Path::new(dir).join("torc.db")));
-    fs::remove_dir_all(dir).unwrap();
+    let (_, file) = place.unwrap_or_else(|| panic!("no place is named in {outcome}"));
+    look(&Database::open(file));
+    fs::remove_dir_all(Path::new(file).parent().unwrap()).unwrap();
 }
 
 #[test]
