@@ -39,7 +39,11 @@ struct Cli {
 enum Process {
     /// Run the jobs of a node; speaks frames over standard input and output
     #[command(hide = true)]
-    Worker,
+    Worker {
+        /// Note each attempt here before it begins
+        #[arg(long)]
+        journal: Option<PathBuf>,
+    },
     /// Bring a copy of a database from standard input to disk
     #[command(hide = true)]
     SnapshotWriter {
@@ -95,7 +99,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.process {
         None => serve(&cli.serve),
-        Some(Process::Worker) => done(worker::run()),
+        Some(Process::Worker { journal }) => done(worker::run(journal.as_deref())),
         Some(Process::SnapshotWriter { target, keep, generation }) => {
             done(snapshot_writer::run(snapshot_writer::Args { target, keep, generation }))
         }

@@ -2,7 +2,7 @@
 //!
 //! Plain types and the codec that carries them; no behaviour of either side. The modules build on
 //! each other in this order: `id time status resources hello codec paths`, then
-//! `spec result view event worker`, then `request response`, then `connection`.
+//! `spec result view event worker journal`, then `request response`, then `connection`.
 //!
 //! Everything here is a promise: a change of any type that travels is a new
 //! [`hello::PROTOCOL_VERSION`], and the golden frames in `tests/golden/` fail until it is.
@@ -14,6 +14,7 @@ pub mod connection;
 pub mod event;
 pub mod hello;
 pub mod id;
+pub mod journal;
 pub mod paths;
 pub mod request;
 pub mod resources;

@@ -119,13 +119,15 @@ fn build_writing(
         pid: std::process::id(),
     };
     let (inputs, receiver) = channel();
+    let journal = opened.staging.join("begun");
     let dispatcher = DispatcherHandle::new(inputs);
     let start_worker = {
         let (dispatcher, runtime) = (dispatcher.clone(), tokio::runtime::Handle::current());
+        let journal = journal.clone();
         Box::new(move || {
             let _within = runtime.enter();
             let dispatcher = dispatcher.clone();
-            local::start(move |event: NodeEvent| dispatcher.send(Input::Node(event)))
+            local::start(&journal, move |event: NodeEvent| dispatcher.send(Input::Node(event)))
         })
     };
     let node = LocalNode::new(start_worker().map_err(StartError::system("start a worker"))?);
@@ -134,6 +136,7 @@ fn build_writing(
         store,
         node: node.clone(),
         start_worker,
+        journal,
         host,
         socket: config.socket.display().to_string(),
     });

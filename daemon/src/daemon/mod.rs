@@ -38,6 +38,8 @@ const FLUSH: Duration = Duration::from_millis(200);
 /// When it cannot start.
 pub fn run(config: Config, stderr: Lines) -> Result<u8, StartError> {
     sys::process::adopt_orphans().map_err(StartError::system("adopt orphans"))?;
+    // All paths are absolute by now, and a file system must not stay mounted for our sake.
+    std::env::set_current_dir("/").map_err(StartError::system("go to /"))?;
     let lifeline = if config.lifeline {
         Some(sys::process::take_stdin().map_err(StartError::system("take standard input"))?)
     } else {

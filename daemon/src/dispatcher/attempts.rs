@@ -2,10 +2,10 @@
 
 use torc_protocol::event::EventKind;
 use torc_protocol::id::{AttemptId, WorkflowId};
-use torc_protocol::paths;
 use torc_protocol::result::{AttemptResult, Ending, Output, StopCause, Usage};
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
+use torc_protocol::{journal, paths};
 
 use crate::dispatcher::actions::status_of;
 use crate::dispatcher::turn::{AttemptChange, JobChange};
@@ -108,13 +108,19 @@ impl Dispatcher {
             active.told = false;
         }
         self.end_orphans();
-        let lost: Vec<(AttemptId, bool, Timestamp)> = self
+        // What it has begun but not told is lost; the rest can be given to another.
+        let begun = std::fs::read(&self.journal).map(|bytes| journal::attempts(&bytes));
+        let began = |id: &AttemptId| begun.as_ref().is_ok_and(|begun| begun.contains(id));
+        let lost: Vec<(AttemptId, Option<Timestamp>)> = self
             .in_flight
             .iter()
-            .map(|(id, flight)| (*id, flight.pid.is_some(), flight.started_at))
+            .map(|(id, flight)| match flight.pid {
+                Some(_) => (*id, Some(flight.started_at)),
+                None => (*id, began(id).then(Timestamp::now)),
+            })
             .collect();
-        for (id, started, started_at) in lost {
-            self.finished(id, lost_result(reason, started, started_at));
+        for (id, began_at) in lost {
+            self.finished(id, lost_result(reason, began_at));
         }
         if self.stop.is_some() {
             return;
@@ -167,16 +173,19 @@ fn outcome_of(result: &AttemptResult) -> Outcome {
     }
 }
 
-/// Returns the result of an attempt whose end nobody saw.
-fn lost_result(reason: &str, started: bool, started_at: Timestamp) -> AttemptResult {
+/// Returns the result of an attempt whose end nobody saw, if it ever began.
+fn lost_result(reason: &str, began_at: Option<Timestamp>) -> AttemptResult {
     let now = Timestamp::now();
     AttemptResult {
-        ending: if started { Ending::Lost(reason.to_owned()) } else { Ending::Withdrawn },
+        ending: match began_at {
+            Some(_) => Ending::Lost(reason.to_owned()),
+            None => Ending::Withdrawn,
+        },
         stopped: None,
-        started_at: if started { started_at } else { now },
+        started_at: began_at.unwrap_or(now),
         finished_at: now,
         usage: Usage {
-            wall: if started { now.since(started_at) } else { Span(0) },
+            wall: began_at.map_or(Span(0), |began_at| now.since(began_at)),
             ..Usage::default()
         },
         stdout: Output::None,

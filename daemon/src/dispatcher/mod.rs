@@ -24,6 +24,7 @@ mod turn;
 mod watch;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,8 @@ pub struct Parts {
     pub node: LocalNode,
     /// How to get another when it dies.
     pub start_worker: StartWorker,
+    /// Where the worker notes which attempts it begins.
+    pub journal: PathBuf,
     /// The name of the host, until the worker has told it.
     pub host: String,
     /// Where the daemon listens, for the jobs.
@@ -71,6 +74,7 @@ pub(crate) struct Dispatcher {
     bus: EventBus,
     node: LocalNode,
     start_worker: StartWorker,
+    journal: PathBuf,
     /// The worker has said that it is ready, and is not gone.
     worker_ready: bool,
     /// There will be none any more.
@@ -119,6 +123,7 @@ impl Dispatcher {
             bus: EventBus::default(),
             node: parts.node,
             start_worker: parts.start_worker,
+            journal: parts.journal,
             worker_ready: false,
             no_worker: false,
             parked: Vec::new(),

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,16 +31,26 @@ type WorkerCodec = Codec<WorkerEvent, WorkerRequest>;
 /// Starts a worker, and returns how to talk to it. What it says goes to `events`, last of all that
 /// it is gone.
 ///
+/// It notes in `journal`, a file in memory, which attempts it begins; what an earlier worker has
+/// noted there is removed.
+///
 /// Must be called within a tokio runtime.
 ///
 /// # Errors
 ///
 /// When no process can be made.
-pub fn start(events: impl Fn(NodeEvent) + Send + Sync + 'static) -> io::Result<Node> {
+pub fn start(
+    journal: &Path,
+    events: impl Fn(NodeEvent) + Send + Sync + 'static,
+) -> io::Result<Node> {
     let (ours, theirs) = StdStream::pair()?;
     ours.set_nonblocking(true)?;
     let stream = UnixStream::from_std(ours)?;
-    let child = spawn(theirs.into())?;
+    match std::fs::remove_file(journal) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let child = spawn(theirs.into(), journal)?;
     let (requests, receiver) = mpsc::unbounded_channel();
     let tails = Arc::new(TailRequests::default());
     let pid = child.id().unwrap_or(0);
@@ -53,11 +64,13 @@ pub fn start(events: impl Fn(NodeEvent) + Send + Sync + 'static) -> io::Result<N
     Ok(node)
 }
 
-fn spawn(socket: OwnedFd) -> io::Result<Child> {
+fn spawn(socket: OwnedFd, journal: &Path) -> io::Result<Child> {
     let mut command = Command::new(sys::process::own_executable());
     command
         .arg0("torcd")
         .arg("worker")
+        .arg("--journal")
+        .arg(journal)
         .stdin(Stdio::from(socket.try_clone()?))
         .stdout(Stdio::from(socket))
         .process_group(0);

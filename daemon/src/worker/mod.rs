@@ -20,6 +20,7 @@ mod attempt;
 mod command_line;
 mod environment;
 mod inbox;
+mod journal;
 mod kernel;
 mod lane;
 mod lock;
@@ -38,6 +39,7 @@ mod wake;
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -58,7 +60,7 @@ use shared::Shared;
 ///
 /// The other side is not a torcd of this protocol, or sent something that is not a request, or the
 /// kernel lacks what the worker needs (Linux 5.3).
-pub fn run() -> anyhow::Result<()> {
+pub fn run(journal: Option<&Path>) -> anyhow::Result<()> {
     SigSet::all().thread_block().context("blocking signals")?;
     kernel::reset_dispositions();
     let (input, output) = take_connection().context("taking over stdin and stdout")?;
@@ -72,6 +74,7 @@ pub fn run() -> anyhow::Result<()> {
         outbox: outbox::Outbox::new(output),
         lanes: lane::Lanes::default(),
         registry: registry::Registry::default(),
+        journal: journal::Journal::create(journal).context("making the journal")?,
         strays: strays::Strays::new(),
         wake: wake::Wake::new().context("making a pipe")?,
         null: OpenOptions::new().write(true).open("/dev/null").context("opening /dev/null")?,

@@ -9,6 +9,7 @@ use torc_protocol::result::AttemptResult;
 use torc_protocol::worker::WorkerEvent;
 
 use super::attempt::Attempt;
+use super::journal::Journal;
 use super::lane::Lanes;
 use super::outbox::Outbox;
 use super::registry::{Due, Registry};
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) outbox: Outbox,
     pub(super) lanes: Lanes,
     pub(super) registry: Registry,
+    pub(super) journal: Journal,
     pub(super) strays: Strays,
     pub(super) wake: Wake,
     /// `/dev/null`, for output that is thrown away.

@@ -119,6 +119,8 @@ impl Life<'_> {
             open_files: self.shared.open_files,
         };
         let (program, fallback) = programs(&job.command, place).map_err(refuse)?;
+        let noted = self.shared.journal.note(self.attempt.id());
+        noted.map_err(|error| refuse(format!("cannot note that it begins: {error}")))?;
         let result = match (spawner.spawn(&program, &beginning), &fallback) {
             (Err(error), Some(fallback)) if is_not_found(&error) => {
                 spawner.spawn(fallback, &beginning)

@@ -18,6 +18,12 @@ use super::kernel;
 /// How long to wait for killed strays. Only one in an uninterruptible wait takes that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A process that is executing another program has no environment for a moment: this long it is
+/// looked at again. One that has hidden its environment is not told apart, and dies with the worker.
+const UNNAMED_PATIENCE: Duration = Duration::from_millis(50);
+/// How long to wait for such a process before the next look.
+const EXECUTING: Duration = Duration::from_millis(1);
+
 /// The list of strays.
 pub(super) struct Strays {
     /// The kernel's list of the children of the main thread; none on kernels built without it.
@@ -47,20 +53,34 @@ impl Strays {
     /// may be something to reap.
     pub(super) fn end(&self, attempt: AttemptId, group: Pid) -> bool {
         let deadline = Instant::now() + PATIENCE;
+        let unnamed_until = Instant::now() + UNNAMED_PATIENCE;
         let mut any = false;
         loop {
             let strays = self.list();
             any |= !strays.is_empty();
-            // The descriptor is opened before the look, so it is of the process looked at, or of
-            // one before it that is gone. A dying process has no environment, but still its group.
-            let own: Vec<OwnedFd> = strays
-                .into_iter()
-                .filter_map(|stray| Some((stray, running(stray)?)))
-                .filter(|(stray, _)| getpgid(Some(*stray)) == Ok(group) || is_of(*stray, attempt))
-                .map(|(_, pidfd)| pidfd)
-                .collect();
-            if own.is_empty() || Instant::now() >= deadline {
+            let mut own: Vec<OwnedFd> = Vec::new();
+            let mut unnamed = None;
+            for stray in strays {
+                // The descriptor is opened before the look, so it is of the process looked at, or
+                // of one before it that is gone.
+                let Some(pidfd) = running(stray) else { continue };
+                match owner(stray, attempt) {
+                    // A dying process has no environment, but still its group.
+                    _ if getpgid(Some(stray)) == Ok(group) => own.push(pidfd),
+                    Owner::This => own.push(pidfd),
+                    Owner::Unnamed => unnamed = Some(pidfd),
+                    Owner::Another => {}
+                }
+            }
+            let now = Instant::now();
+            if now >= deadline {
                 return any;
+            }
+            if own.is_empty() {
+                let Some(unnamed) = unnamed.filter(|_| now < unnamed_until) else { return any };
+                // It ends, or has its environment after that.
+                let _ = kernel::wait_readable([Some(unnamed.as_fd())], Some(EXECUTING));
+                continue;
             }
             for stray in &own {
                 kernel::kill_pidfd(stray.as_fd());
@@ -133,10 +153,23 @@ fn parent_of(stat: &str) -> Option<&str> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)
 }
 
-/// Returns whether the environment of a process says that it is of `attempt`.
-fn is_of(process: Pid, attempt: AttemptId) -> bool {
-    let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-    names(&environment, attempt)
+/// Whose a stray is.
+enum Owner {
+    /// The attempt's that is asked for.
+    This,
+    /// Another attempt's, or nobody's.
+    Another,
+    /// Not to be told, for it has no environment: it is executing a program, or hides it.
+    Unnamed,
+}
+
+/// Returns what the environment of a process says of its owner.
+fn owner(process: Pid, attempt: AttemptId) -> Owner {
+    match fs::read(format!("/proc/{process}/environ")) {
+        Ok(environment) if environment.is_empty() => Owner::Unnamed,
+        Ok(environment) if names(&environment, attempt) => Owner::This,
+        Ok(_) | Err(_) => Owner::Another,
+    }
 }
 
 fn names(environment: &[u8], attempt: AttemptId) -> bool {

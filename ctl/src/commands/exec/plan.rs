@@ -97,7 +97,9 @@ fn stray_words(first: &str, input: &InputArgs) -> CliError {
     let extension = Path::new(first).extension().and_then(|extension| extension.to_str());
     if extension.is_some_and(|extension| WORKFLOW_FILES.contains(&extension)) {
         return CliError::usage(format!("'{first}' is a workflow file, and `exec` takes commands"))
-            .hint(format!("did you mean `torcctl run {}`?", shell_word(first)));
+            .hint(
+                "workflow files cannot be run yet; `-C FILE` takes a file with a command a line",
+            );
     }
     let words = shell_line(&input.words);
     let error = CliError::usage(format!("unexpected word '{first}'"));

@@ -24,7 +24,7 @@ fn stray_words_are_answered_with_the_command_that_was_meant() {
     assert_eq!(
         refusal(stray(&["dir/flow.yaml"])),
         "error: 'dir/flow.yaml' is a workflow file, and `exec` takes commands\n\
-         hint: did you mean `torcctl run dir/flow.yaml`?"
+         hint: workflow files cannot be run yet; `-C FILE` takes a file with a command a line"
     );
     let after = InputArgs { commands: words(&["echo"]), ..stray(&["hi"]) };
     assert_eq!(
