@@ -46,6 +46,8 @@ pub struct Launch {
     pub snapshot_interval: Option<u64>,
     /// Start empty and move what is there aside.
     pub fresh: bool,
+    /// Take over what a torcd holds that has died on another host.
+    pub steal: bool,
     /// What torcd logs on stderr.
     pub log: Option<&'static str>,
 }
@@ -54,7 +56,15 @@ impl Launch {
     /// Returns a launch with nothing special.
     #[must_use]
     pub fn new(binary: PathBuf, home: Home) -> Self {
-        Self { binary, home, snapshot_keep: None, snapshot_interval: None, fresh: false, log: None }
+        Self {
+            binary,
+            home,
+            snapshot_keep: None,
+            snapshot_interval: None,
+            fresh: false,
+            steal: false,
+            log: None,
+        }
     }
 
     fn command(&self, socket: &Path) -> Command {
@@ -79,6 +89,9 @@ impl Launch {
         }
         if self.fresh {
             command.arg("--fresh");
+        }
+        if self.steal {
+            command.arg("--steal");
         }
         if let Some(level) = self.log {
             command.arg("--log").arg(level);

@@ -83,6 +83,9 @@ struct Serve {
     /// Start empty, and move the snapshots that are there aside
     #[arg(long)]
     fresh: bool,
+    /// Take over a database or snapshot that a daemon holds which has died on another host
+    #[arg(long)]
+    steal: bool,
     /// End when standard input is closed: stop the jobs, take a snapshot, exit
     #[arg(long)]
     lifeline: bool,
@@ -167,6 +170,7 @@ fn config_of(args: &Serve) -> Result<Config, StartError> {
         interval: args.snapshot_interval_seconds.map(Duration::from_secs),
         snapshot_timeout: Duration::from_secs(args.snapshot_timeout),
         fresh: args.fresh,
+        steal: args.steal,
         lifeline: args.lifeline,
     })
 }

@@ -43,6 +43,8 @@ pub struct Config {
     pub snapshot_timeout: Duration,
     /// Start empty, and move what is at the snapshot's place aside.
     pub fresh: bool,
+    /// Take over what another daemon holds.
+    pub steal: bool,
     /// End when standard input does: whoever started us is gone.
     pub lifeline: bool,
 }

@@ -60,7 +60,7 @@ pub struct Listening {
 
 impl Listening {
     /// Locks the socket and binds it. Changes the umask for a moment, so it is called before there
-    /// are threads.
+    /// are threads that make files.
     ///
     /// # Errors
     ///

@@ -9,8 +9,10 @@ use torc_protocol::paths;
 use crate::config::{Config, Database};
 use crate::daemon::start_error::StartError;
 use crate::snapshot::aside;
+use crate::snapshot::lease::Lease;
 use crate::snapshot::load::{self, Loaded};
 use crate::store::home::{Home, PrivateDir};
+use crate::store::image;
 use crate::store::verify::{self, VerifyError};
 
 /// A home, and a private directory for copies on their way to disk.
@@ -23,6 +25,8 @@ pub(super) struct Opened {
     pub(super) _staging_dir: Option<PrivateDir>,
     /// What was found, to be loaded into SQLite's own memory.
     pub(super) load: Option<PathBuf>,
+    /// What keeps other daemons away from what we write.
+    pub(super) leases: Vec<Lease>,
 }
 
 /// Finds the home that the configuration asks for.
@@ -31,23 +35,42 @@ pub(super) struct Opened {
 ///
 /// When there is none, or what is at the snapshot's place cannot be used.
 pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
-    match &config.database {
-        Database::ReadOnly(path) => read_only(path),
-        Database::File(path) => {
-            if config.fresh {
-                set_aside(path)?;
-            }
-            let dir = private_dir()?;
-            Ok(Opened {
-                home: Home::File(path.clone()),
-                staging: dir.path().to_owned(),
-                _staging_dir: Some(dir),
-                load: None,
-            })
-        }
-        Database::Memory => in_memory(config, paths::memory_dir().is_some()).await,
-        Database::PureMemory => in_memory(config, false).await,
+    let mut held = vec![config.snapshot.clone()];
+    if let Database::ReadOnly(path) = &config.database {
+        return read_only(path);
     }
+    if let Database::File(path) = &config.database
+        && *path != config.snapshot
+    {
+        held.push(path.clone());
+    }
+    let leases = take_leases(held, config.steal).await?;
+    let opened = match &config.database {
+        Database::File(path) => on_disk(config, path)?,
+        Database::PureMemory => in_memory(config, false).await?,
+        Database::Memory | Database::ReadOnly(_) => {
+            in_memory(config, paths::memory_dir().is_some()).await?
+        }
+    };
+    Ok(Opened { leases, ..opened })
+}
+
+async fn take_leases(targets: Vec<PathBuf>, steal: bool) -> Result<Vec<Lease>, StartError> {
+    let taking = tokio::task::spawn_blocking(move || {
+        targets.iter().map(|target| Lease::take(target, steal)).collect::<Result<Vec<_>, _>>()
+    });
+    let taken =
+        taking.await.map_err(|error| StartError::new(1, format!("starting failed: {error}")))?;
+    Ok(taken?)
+}
+
+fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
+    if config.fresh {
+        set_aside(path)?;
+    }
+    let dir = private_dir()?;
+    let (home, staging) = (Home::File(path.to_owned()), dir.path().to_owned());
+    Ok(Opened { home, staging, _staging_dir: Some(dir), load: None, leases: Vec::new() })
 }
 
 async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError> {
@@ -59,10 +82,12 @@ async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError
     let into = staging.join(if on_tmpfs { "torc.db" } else { "loaded.db" });
     let found = load(&config.snapshot, &into).await?;
     if on_tmpfs {
-        return Ok(Opened { home: Home::Tmpfs(dir), staging, _staging_dir: None, load: None });
+        let home = Home::Tmpfs(dir);
+        return Ok(Opened { home, staging, _staging_dir: None, load: None, leases: Vec::new() });
     }
     let load = found.then_some(into);
-    Ok(Opened { home: Home::Memory, staging, _staging_dir: Some(dir), load })
+    let home = Home::Memory;
+    Ok(Opened { home, staging, _staging_dir: Some(dir), load, leases: Vec::new() })
 }
 
 /// Loads the newest good snapshot, and returns whether there was one.
@@ -91,23 +116,27 @@ fn read_only(path: &Path) -> Result<Opened, StartError> {
         StartError::new(2, format!("cannot read {}: {reason}", path.display()))
             .hint("name a database that torc has written, with `--db FILE`")
     };
-    let identity = verify::identify(path).map_err(|error| match error {
-        VerifyError::Newer(_) => refused(error.to_string()).hint("use the torc that wrote it"),
-        _ => refused(error.to_string()),
-    })?;
     let dir = private_dir()?;
     let staging = dir.path().to_owned();
-    // One that a daemon works on is read from a copy: the file alone lacks what is in its log.
+    // One that a daemon works on, or died over, is read from a copy: the file alone lacks what is
+    // in its log.
     let log = PathBuf::from(format!("{}-wal", path.display()));
-    if identity.write_ahead && log.exists() {
+    let shown = if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let copy = staging.join("torc.db");
         fs::copy(path, &copy)
             .and_then(|_| fs::copy(&log, staging.join("torc.db-wal")))
             .map_err(|error| refused(error.to_string()))?;
-        return Ok(Opened { home: Home::File(copy), staging, _staging_dir: Some(dir), load: None });
-    }
-    let home = Home::ReadOnly(path.to_owned());
-    Ok(Opened { home, staging, _staging_dir: Some(dir), load: None })
+        image::merge_log(&copy).map_err(|error| refused(error.to_string()))?;
+        copy
+    } else {
+        path.to_owned()
+    };
+    verify::identify(&shown).map_err(|error| match error {
+        VerifyError::Newer(_) => refused(error.to_string()).hint("use the torc that wrote it"),
+        _ => refused(error.to_string()),
+    })?;
+    let home = Home::ReadOnly(shown);
+    Ok(Opened { home, staging, _staging_dir: Some(dir), load: None, leases: Vec::new() })
 }
 
 fn set_aside(path: &Path) -> Result<(), StartError> {

@@ -15,6 +15,7 @@ use crate::daemon::build::{Built, CoreWriting, Front};
 use crate::dispatcher::input::{Input, StopRequest};
 use crate::handlers::shutdown::ShutdownRequest;
 use crate::signals::{Signals, Wish};
+use crate::snapshot::lease::Lease;
 use crate::store::home::Home;
 
 /// What had to be saved is on disk.
@@ -52,7 +53,10 @@ pub(super) async fn end(
         return DONE;
     };
     stop_jobs(&writing, private, end.grace, &mut hurry).await;
-    let mut outcome = save(&writing, &mut hurry).await;
+    let (mut outcome, hung) = match save(&writing, &mut hurry).await {
+        Ok(last) => (Ok(last), false),
+        Err(Unsaved { failure, hung }) => (Err(failure), hung),
+    };
     if outcome.is_ok() && writing.dispatcher.ask(|reply| Input::Recorded { reply }).await.is_err() {
         outcome = Err(unsaved(&writing, "the database took no more changes".to_owned()));
     }
@@ -65,6 +69,7 @@ pub(super) async fn end(
     });
     goodbye(front, hurry.clients).await;
     close(writing).await;
+    release(std::mem::take(&mut opened.leases), hung).await;
     if outcome.is_ok() { DONE } else { NOT_DURABLE }
 }
 
@@ -138,11 +143,15 @@ async fn stop_jobs(
     writing.node.worker().send(WorkerRequest::Drain { grace: Span(0) });
 }
 
+/// Why the final snapshot is not on disk.
+struct Unsaved {
+    failure: SnapshotFailure,
+    /// It may still be on its way: the file system does not answer.
+    hung: bool,
+}
+
 /// Takes the final snapshot, and returns what the clients are to be told last.
-async fn save(
-    writing: &CoreWriting,
-    hurry: &mut Hurry<'_>,
-) -> Result<SnapshotProgress, SnapshotFailure> {
+async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<SnapshotProgress, Unsaved> {
     let mut progress = writing.snapshots.request(None);
     let limit = Instant::now() + writing.snapshot_timeout;
     let mut phase = SnapshotPhase::Waiting;
@@ -154,7 +163,9 @@ async fn save(
                     hurry.tell(&SnapshotProgress::Phase(next));
                     continue;
                 }
-                Some(SnapshotProgress::Failed(failure)) => return Err(failure),
+                Some(SnapshotProgress::Failed(failure)) => {
+                    return Err(Unsaved { failure, hung: false });
+                }
                 Some(last) => return Ok(last),
                 None => "the snapshotter has ended".to_owned(),
             },
@@ -170,7 +181,8 @@ async fn save(
                 continue;
             }
         };
-        return Err(SnapshotFailure { phase, ..unsaved(writing, given_up) });
+        let failure = SnapshotFailure { phase, ..unsaved(writing, given_up) };
+        return Err(Unsaved { failure, hung: true });
     }
 }
 
@@ -204,6 +216,15 @@ async fn goodbye(front: Front, clients: Vec<ShutdownRequest>) {
     front.sessions.close();
     let _ = timeout(GOODBYE, front.sessions.wait()).await;
     let _ = timeout(GOODBYE, front.server).await;
+}
+
+/// Gives the leases back, unless the file system does not answer.
+async fn release(leases: Vec<Lease>, hung: bool) {
+    if hung {
+        return leases.into_iter().for_each(Lease::leave);
+    }
+    let releasing = tokio::task::spawn_blocking(move || drop(leases));
+    let _ = timeout(GOODBYE, releasing).await;
 }
 
 /// Closes the database. The connection that writes is closed last: it tidies up after the others.

@@ -45,14 +45,14 @@ pub fn run(config: Config, stderr: Lines) -> Result<u8, StartError> {
     } else {
         None
     };
-    let listening = Listening::bind(&config.socket)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(StartError::system("start the event loop"))?;
     let code = runtime.block_on(async {
-        // Before READY, and before anybody can connect: SIGUSR1 kills who does not expect it.
+        // Before there is a socket by which we could be found: SIGUSR1 kills who does not expect it.
         let signals = Signals::install().map_err(StartError::system("install signal handlers"))?;
+        let listening = Listening::bind(&config.socket)?;
         let lifeline = lifeline
             .map(pipe::Receiver::from_file)
             .transpose()

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 
 use crate::server::ListenError;
+use crate::snapshot::lease::LeaseError;
 use crate::snapshot::load::LoadError;
 use crate::store::home::OpenError;
 
@@ -70,6 +71,19 @@ impl From<ListenError> for StartError {
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         Self::new(USAGE, error.to_string()).hint("name another database; this one stays as it is")
+    }
+}
+
+impl From<LeaseError> for StartError {
+    fn from(error: LeaseError) -> Self {
+        match &error {
+            LeaseError::Held { may_be_dead: false, .. } => Self::new(IN_USE, error.to_string())
+                .hint("wait until it has ended, or name another file with `--db FILE`"),
+            LeaseError::Held { may_be_dead: true, .. } => Self::new(IN_USE, error.to_string())
+                .hint("if that daemon has died, `--steal` takes over; else name another file"),
+            LeaseError::Io { .. } => Self::new(USAGE, error.to_string())
+                .hint("name a file in a directory that you can write to"),
+        }
     }
 }
 

@@ -64,8 +64,12 @@ impl Dispatcher {
         let kinds = settings::list(self.store.reading(), view.id)?;
         let mut ids = Vec::with_capacity(states.len());
         let mut jobs = Vec::with_capacity(states.len());
-        for one in states {
+        for mut one in states {
             let state = state_of(one.status);
+            if one.status == JobStatus::Pending {
+                // It was assigned ahead, and nothing says that it began.
+                one.attempts = one.attempts.saturating_sub(1);
+            }
             if state == State::Ready && one.status != JobStatus::Ready {
                 let connection = self.store.writing()?;
                 job::set(connection, one.id, JobStatus::Ready, one.attempts, None)?;

@@ -5,6 +5,7 @@
 //! - [`writer_process`]: the process that writes one.
 
 pub mod aside;
+pub mod lease;
 pub mod load;
 pub mod snapshotter;
 pub mod writer_process;

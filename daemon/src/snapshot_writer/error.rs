@@ -30,6 +30,8 @@ pub(super) enum WriterError {
     WriteAhead(PathBuf),
     #[error("the image is generation {found}, not {expected}")]
     OtherGeneration { found: Generation, expected: Generation },
+    #[error("{} holds what another daemon has saved there meanwhile, and stays as it is", .0.display())]
+    AnotherDatabase(PathBuf),
     #[error("{} holds generation {newer} of this database already, this is {ours}", .path.display())]
     Superseded { path: PathBuf, newer: Generation, ours: Generation },
 }

@@ -41,24 +41,26 @@ pub(super) fn publish(
     keep: u32,
 ) -> Result<Vec<String>, WriterError> {
     refuse_strangers(target, keep)?;
-    refuse_older(target, identity)?;
+    refuse_others(target, identity)?;
     make_room(target, keep)?;
     written.publish(target)?;
     disk::sync_dir(disk::parent(target)?)?;
     Ok(remove_excess(target, keep))
 }
 
-/// Fails when a snapshot of the same database that is not older has come meanwhile: this writer was
-/// stuck, and torcd, or its successor, has gone on without it.
-fn refuse_older(target: &Path, ours: &Identity) -> Result<(), WriterError> {
+/// Fails when a snapshot has come meanwhile that this one must not replace: one of another database,
+/// which nobody would have any more, or one of the same database that is not older. This writer was
+/// stuck then, and torcd, or its successor, has gone on without it.
+fn refuse_others(target: &Path, ours: &Identity) -> Result<(), WriterError> {
     match verify::peek(target) {
-        Ok(there) if there.instance == ours.instance && there.generation >= ours.generation => {
-            Err(WriterError::Superseded {
-                path: target.to_owned(),
-                newer: there.generation,
-                ours: ours.generation,
-            })
+        Ok(there) if there.instance != ours.instance => {
+            Err(WriterError::AnotherDatabase(target.to_owned()))
         }
+        Ok(there) if there.generation >= ours.generation => Err(WriterError::Superseded {
+            path: target.to_owned(),
+            newer: there.generation,
+            ours: ours.generation,
+        }),
         _ => Ok(()),
     }
 }

@@ -132,8 +132,8 @@ impl Home {
             path: self.file().unwrap_or_else(|| PathBuf::from(":memory:")),
             source,
         };
-        if let Self::File(path) = self {
-            prepare(path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        if let Some(path) = self.file() {
+            prepare(&path).map_err(|source| OpenError::Io { path, source })?;
         }
         let mut connection = match self.file() {
             Some(path) => Connection::open_with_flags(

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, MAIN_DB};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
 use crate::store::home::{Home, OpenError};
@@ -127,6 +127,18 @@ impl Checkpointer {
         let found: String = statement.query_row([], |row| row.get(0))?;
         if found == "ok" { Ok(()) } else { Err(io::Error::other(found).into()) }
     }
+}
+
+/// Brings what is in the log beside a database into it, and removes the log.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn merge_log(path: &Path) -> Result<(), ImageError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(())
 }
 
 /// Returns a copy of a database that only its owner can read, as an open file without a name.

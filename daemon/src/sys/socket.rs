@@ -13,7 +13,8 @@ use nix::sys::stat::{Mode, fstat, lstat, umask};
 
 /// Binds a socket that only its owner can connect to from its first moment on.
 ///
-/// Changes the process's umask for that moment, so it is called before there are threads.
+/// Changes the process's umask for that moment, so it is called before there are threads that make
+/// files.
 ///
 /// # Errors
 ///

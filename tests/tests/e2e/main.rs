@@ -8,6 +8,7 @@ mod exec;
 mod exec_output;
 mod exec_record;
 mod filters;
+mod lease;
 mod quiet_disk;
 mod read;
 mod signals;

@@ -46,8 +46,12 @@ fn no_system_call_touches_the_output_directory_while_jobs_run() {
     let touches: Vec<_> = calls[ready..]
         .iter()
         .filter(|(pid, call)| !writers.contains(pid) && call.contains("torc_output"))
+        .filter(|(_, call)| !call.contains("torc.db.lease"))
         .collect();
     assert!(touches.is_empty(), "{touches:#?}");
+    let ended = calls.iter().position(|(_, call)| call.contains("\"TORC_SNAPSHOT_DONE")).unwrap();
+    let early = calls[ready..ended].iter().any(|(_, call)| call.contains("torc.db.lease"));
+    assert!(!early, "the lease is looked at while jobs run");
     let by_writer =
         calls.iter().any(|(pid, call)| writers.contains(pid) && call.contains("torc_output"));
     assert!(by_writer, "the trace does not even show the snapshot");

@@ -21,8 +21,11 @@ fn target(torc: &Torc) -> Database {
     Database::open(torc.path("snapshots/torc.db"))
 }
 
+/// Returns the names of the snapshots, without the lease of the torcd that makes them.
 fn names(torc: &Torc) -> Vec<String> {
-    names_in(&torc.path("snapshots"))
+    let mut names = names_in(&torc.path("snapshots"));
+    names.retain(|name| name != "torc.db.lease");
+    names
 }
 
 /// Makes the database change, so that the next snapshot has something to hold.

@@ -162,10 +162,13 @@ pub(super) struct RecordArgs {
     /// Start with an empty database, and move the one that is there aside
     #[arg(long)]
     pub(super) fresh: bool,
+    /// Take the database over from a torcd that has died on another host
+    #[arg(long)]
+    pub(super) steal: bool,
     /// Keep so many snapshots [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) snapshot_keep: Option<u32>,
-    /// Take a snapshot every so many seconds, too
+    /// Take a snapshot every N seconds as well, when something has changed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) snapshot_interval_seconds: Option<u64>,
 }
@@ -176,6 +179,7 @@ impl RecordArgs {
         self.in_memory
             || self.on_disk
             || self.fresh
+            || self.steal
             || self.snapshot_keep.is_some()
             || self.snapshot_interval_seconds.is_some()
     }

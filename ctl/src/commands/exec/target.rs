@@ -63,6 +63,7 @@ impl Target {
             snapshot_keep: Some(record.snapshot_keep.unwrap_or(1)),
             snapshot_interval: record.snapshot_interval_seconds,
             fresh: record.fresh,
+            steal: record.steal,
             log: ctx.globals.log_level(),
             ..Launch::new(ctx.torcd()?, home(path.clone()))
         };

@@ -1,0 +1,299 @@
+//! A file beside a database on disk, or beside the place of a snapshot, that says who works on it.
+//!
+//! Two daemons that brought their databases to the same place would each replace what the other has
+//! saved. Locks do not reach across the hosts of a cluster on every file system, so the lease is a
+//! plain file that exists from the start of a daemon to its end, made so that only one can make it.
+//! One that was left by a daemon that died is told by the boot of the host and the start of the
+//! process; where that cannot be told, because it was another host, somebody has to decide.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::sys;
+
+/// How often, and how long apart, a lease that is being written by another is looked at again.
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Who holds a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Holder {
+    host: String,
+    boot: String,
+    pid: u32,
+    start: u64,
+}
+
+/// Why a lease cannot be had.
+#[derive(Debug, Error)]
+pub enum LeaseError {
+    /// Somebody holds it who lives, or of whom that cannot be told.
+    #[error("{} is in use by {holder}", .target.display())]
+    Held {
+        /// What the lease is for.
+        target: PathBuf,
+        /// Who, in words.
+        holder: String,
+        /// Whether it may have died.
+        may_be_dead: bool,
+    },
+    /// The file system refuses.
+    #[error("cannot {doing} {}: {source}", .path.display())]
+    Io {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A lease that is ours as long as this lives.
+#[derive(Debug)]
+pub struct Lease {
+    path: PathBuf,
+    ours: Holder,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Err(error) = self.give_back() {
+            // The next who wants it finds it to be stale.
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+impl Lease {
+    /// Takes the lease for `target`, whose directory is made if it is missing. `steal` takes it
+    /// from whoever holds it.
+    ///
+    /// Blocks as long as the file system does.
+    ///
+    /// # Errors
+    ///
+    /// When it is held, or cannot be made.
+    pub fn take(target: &Path, steal: bool) -> Result<Self, LeaseError> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(".lease");
+        let path = PathBuf::from(name);
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).map_err(failed_to("make a directory for", target))?;
+        }
+        let ours = Holder::ours().map_err(failed_to("name ourselves in", &path))?;
+        loop {
+            match create(&path, &ours) {
+                Ok(()) => return Ok(Self { path, ours }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed_to("make", &path)(error)),
+            }
+            let there = read(&path).map_err(failed_to("read", &path))?;
+            if !steal {
+                refuse_living(target, there.as_ref(), &ours)?;
+            }
+            remove(&path, there.as_ref(), &ours)?;
+        }
+    }
+
+    /// Lets it stay as it is, without a call to a file system that does not answer. The next who
+    /// wants it finds it to be stale.
+    pub fn leave(self) {
+        std::mem::forget(self);
+    }
+
+    /// Gives it back, unless somebody has stolen it.
+    fn give_back(&self) -> Result<(), LeaseError> {
+        match read(&self.path) {
+            Ok(Some(holder)) if holder == self.ours => {
+                fs::remove_file(&self.path).map_err(failed_to("remove", &self.path))
+            }
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed_to("read", &self.path)(error)),
+        }
+    }
+}
+
+impl Holder {
+    fn ours() -> io::Result<Self> {
+        let pid = std::process::id();
+        Ok(Self {
+            host: sys::host::host_name()?,
+            boot: sys::host::boot_id()?,
+            pid,
+            start: sys::process::start_time(pid).unwrap_or(0),
+        })
+    }
+
+    fn text(&self) -> String {
+        let Self { host, boot, pid, start } = self;
+        format!("host {host}\nboot {boot}\npid {pid}\nstart {start}\n")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        Some(Self {
+            host: field("host")?.to_owned(),
+            boot: field("boot")?.to_owned(),
+            pid: field("pid")?.parse().ok()?,
+            start: field("start")?.parse().ok()?,
+        })
+    }
+
+    /// Returns whether it has died for certain: it is of this boot of this host, and there is no
+    /// such process.
+    fn is_dead(&self, ours: &Self) -> bool {
+        self.boot == ours.boot
+            && self.host == ours.host
+            && sys::process::start_time(self.pid) != Some(self.start)
+    }
+}
+
+fn refuse_living(target: &Path, there: Option<&Holder>, ours: &Holder) -> Result<(), LeaseError> {
+    let (holder, may_be_dead) = match there {
+        Some(there) if there.is_dead(ours) => return Ok(()),
+        Some(there) => {
+            let who = format!("torcd process {} on {}", there.pid, there.host);
+            (who, there.boot != ours.boot || there.host != ours.host)
+        }
+        None => ("somebody who does not say who they are".to_owned(), true),
+    };
+    Err(LeaseError::Held { target: target.to_owned(), holder, may_be_dead })
+}
+
+fn create(path: &Path, ours: &Holder) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(ours.text().as_bytes()).inspect_err(|_| {
+        // It is ours, and says nothing: nobody must be kept away by it.
+        let _ = fs::remove_file(path);
+    })
+}
+
+/// Returns who holds a lease; none when it does not say, even after a moment.
+fn read(path: &Path) -> io::Result<Option<Holder>> {
+    for _ in 0..LOOKS {
+        let text = fs::read(path)?;
+        if let Some(holder) = Holder::parse(&String::from_utf8_lossy(&text)) {
+            return Ok(Some(holder));
+        }
+        // Whoever makes it has not written it yet, which no event tells.
+        std::thread::sleep(PAUSE);
+    }
+    Ok(None)
+}
+
+/// Removes the lease of `there`. It takes another name first, so that one that was taken over
+/// meanwhile is not removed in its stead.
+fn remove(path: &Path, there: Option<&Holder>, ours: &Holder) -> Result<(), LeaseError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".stale-{}-{}", ours.host, ours.pid));
+    let aside = PathBuf::from(name);
+    match fs::rename(path, &aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed_to("move aside", path)(error)),
+    }
+    let moved = fs::read(&aside).map_err(failed_to("read", &aside))?;
+    let moved = Holder::parse(&String::from_utf8_lossy(&moved));
+    if moved.as_ref() != there {
+        // Somebody was quicker; it is given back, which fails only if yet another has come.
+        let _ = fs::hard_link(&aside, path);
+    }
+    fs::remove_file(&aside).map_err(failed_to("remove", &aside))
+}
+
+fn failed_to(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LeaseError {
+    move |source| LeaseError::Io { doing, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("new/torc.db");
+        (dir, target)
+    }
+
+    fn write(target: &Path, holder: &Holder) {
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::write(format!("{}.lease", target.display()), holder.text()).unwrap();
+    }
+
+    #[test]
+    fn only_one_has_it_until_it_is_released() {
+        let (_dir, target) = target();
+        let lease = Lease::take(&target, false).unwrap();
+        let refused = Lease::take(&target, false).unwrap_err();
+        assert!(matches!(refused, LeaseError::Held { may_be_dead: false, .. }), "{refused}");
+        assert!(refused.to_string().contains(&format!("process {}", std::process::id())));
+        drop(lease);
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 0);
+        Lease::take(&target, false).unwrap();
+    }
+
+    #[test]
+    fn that_of_a_process_that_died_is_taken_over() {
+        let (_dir, target) = target();
+        let ours = Holder::ours().unwrap();
+        write(&target, &Holder { start: ours.start + 1, ..ours.clone() });
+        Lease::take(&target, false).unwrap();
+        write(&target, &Holder { pid: u32::MAX, ..ours });
+        Lease::take(&target, false).unwrap();
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn that_of_another_host_or_boot_is_only_stolen() {
+        let (_dir, target) = target();
+        let ours = Holder::ours().unwrap();
+        for other in [
+            Holder { host: "elsewhere".to_owned(), pid: u32::MAX, ..ours.clone() },
+            Holder { boot: "earlier".to_owned(), pid: u32::MAX, ..ours },
+        ] {
+            write(&target, &other);
+            let refused = Lease::take(&target, false).unwrap_err();
+            assert!(matches!(refused, LeaseError::Held { may_be_dead: true, .. }), "{refused}");
+            Lease::take(&target, true).unwrap();
+        }
+    }
+
+    #[test]
+    fn one_that_does_not_say_whose_it_is_counts_as_held() {
+        let (_dir, target) = target();
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::write(format!("{}.lease", target.display()), "").unwrap();
+        assert!(matches!(Lease::take(&target, false), Err(LeaseError::Held { .. })));
+        Lease::take(&target, true).unwrap();
+    }
+
+    #[test]
+    fn one_that_was_stolen_is_not_released() {
+        let (_dir, target) = target();
+        let lease = Lease::take(&target, false).unwrap();
+        let other = Holder { host: "elsewhere".to_owned(), ..Holder::ours().unwrap() };
+        write(&target, &other);
+        drop(lease);
+        assert!(matches!(Lease::take(&target, false), Err(LeaseError::Held { .. })));
+    }
+
+    #[test]
+    fn of_many_who_want_it_at_once_one_has_it() {
+        let (_dir, target) = target();
+        let ours = Holder::ours().unwrap();
+        write(&target, &Holder { start: ours.start + 1, ..ours });
+        let taken: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| Lease::take(&target, false))).collect();
+            all.into_iter().filter_map(|one| one.join().unwrap().ok()).collect()
+        });
+        assert_eq!(taken.len(), 1);
+    }
+}
