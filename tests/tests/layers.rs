@@ -87,7 +87,7 @@ const PROTOCOL: Rules = Rules {
         &["connection"],
         &["request"],
         &["response"],
-        &["event", "worker"],
+        &["event", "worker", "journal"],
         &["view"],
         &["spec", "result"],
         &["id", "time", "status", "resources", "hello", "codec", "paths"],

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use torc_protocol::paths;
+use torc_protocol::paths::{self, DATABASE_NAME};
 
 use crate::config::{Config, Database};
 use crate::daemon::start_error::StartError;
@@ -14,6 +14,7 @@ use crate::snapshot::load::{self, Loaded};
 use crate::store::home::{Home, PrivateDir};
 use crate::store::image;
 use crate::store::verify::{self, VerifyError};
+use crate::sys;
 
 /// A home, and a private directory for copies on their way to disk.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError
     }
     let dir = private_dir()?;
     let staging = dir.path().to_owned();
-    let into = staging.join(if on_tmpfs { "torc.db" } else { "loaded.db" });
+    let into = staging.join(if on_tmpfs { DATABASE_NAME } else { "loaded.db" });
     let found = load(&config.snapshot, &into).await?;
     if on_tmpfs {
         let home = Home::Tmpfs(dir);
@@ -122,7 +123,7 @@ fn read_only(path: &Path) -> Result<Opened, StartError> {
     // in its log.
     let log = PathBuf::from(format!("{}-wal", path.display()));
     let shown = if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        let copy = staging.join("torc.db");
+        let copy = staging.join(DATABASE_NAME);
         fs::copy(path, &copy)
             .and_then(|_| fs::copy(&log, staging.join("torc.db-wal")))
             .map_err(|error| refused(error.to_string()))?;
@@ -160,6 +161,7 @@ fn private_dir() -> Result<PrivateDir, StartError> {
         Some(dir) => dir,
         None => paths::runtime_dir().map_err(|error| StartError::new(1, error.to_string()))?,
     };
+    sweep(&parent);
     let pid = std::process::id();
     let mut attempt = 0;
     loop {
@@ -172,6 +174,19 @@ fn private_dir() -> Result<PrivateDir, StartError> {
                 return Err(StartError::new(1, message)
                     .hint("make room in memory, or keep the database on disk with `--database`"));
             }
+        }
+    }
+}
+
+/// Removes what killed daemons have left here, unless it holds a database: that may be wanted.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split_once('-')?.0.parse().ok());
+        let dead = pid.is_some_and(|pid| !sys::host::process_exists(pid));
+        if dead && !entry.path().join(DATABASE_NAME).exists() {
+            // Another daemon may be sweeping too.
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }

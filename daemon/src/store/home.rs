@@ -13,11 +13,10 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
+use torc_protocol::paths::DATABASE_NAME;
 
 use crate::store::migrate::{self, SchemaError};
 
-/// The name of the database in a directory of ours.
-const FILE_NAME: &str = "torc.db";
 /// How long a statement waits for a lock that only another process can hold.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -108,7 +107,7 @@ impl Home {
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match self {
-            Self::Tmpfs(dir) => Some(dir.path().join(FILE_NAME)),
+            Self::Tmpfs(dir) => Some(dir.path().join(DATABASE_NAME)),
             Self::Memory => None,
             Self::File(path) | Self::ReadOnly(path) => Some(path.clone()),
         }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use torc_tests::memory;
 use torc_tests::processes::signal;
 use torc_tests::torc::{Torc, names_in};
 
@@ -54,7 +55,8 @@ fn what_a_torcd_held_that_was_killed_is_taken_over() {
     let torc = torc();
     let first = torc.args(["exec", "--on-disk", "--stdio", "none", "-c", SLEEPER]).start();
     torc.contents_of("started");
-    signal(torcd(&torc), Signal::SIGKILL);
+    let killed = torcd(&torc);
+    signal(killed, Signal::SIGKILL);
     first.wait();
     torc.wait_for_silence();
     assert!(torc.path("torc_output/torc.db.lease").exists());
@@ -63,6 +65,7 @@ fn what_a_torcd_held_that_was_killed_is_taken_over() {
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows[0].starts_with("failed|lost: "), "{rows:?}");
     assert_eq!(names_in(&torc.path("torc_output")), ["torc.db"]);
+    assert!(memory::of(killed).is_empty(), "what it had in memory was no database");
 }
 
 #[test]
