@@ -62,6 +62,9 @@ pub(super) async fn end(
     }
     if let Err(failure) = &mut outcome {
         keep(&mut opened.home, failure);
+        if hurry.clients.is_empty() {
+            tracing::error!("{}", failure.reason);
+        }
     }
     hurry.tell(&match &outcome {
         Ok(last) => last.clone(),
@@ -199,7 +202,6 @@ fn keep(home: &mut Home, failure: &mut SnapshotFailure) {
         dir.keep();
         let stays = format!("; the database stays in memory, in {}", file.display());
         failure.reason.push_str(&stays);
-        tracing::error!("{}", failure.reason);
     }
 }
 

@@ -189,7 +189,7 @@ impl Snapshotter {
         match outcome {
             Ok(_) => self.parts.stdout.say(format!("TORC_SNAPSHOT_DONE={target}")),
             Err(failure) => {
-                tracing::error!("snapshot failed in phase {}: {}", failure.phase, failure.reason);
+                tracing::warn!("snapshot failed in phase {}: {}", failure.phase, failure.reason);
                 let reason = failure.reason.replace('\n', " ");
                 self.parts.stdout.say(format!("TORC_SNAPSHOT_FAILED={target}: {reason}"));
             }
