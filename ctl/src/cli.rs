@@ -124,6 +124,7 @@ mod tests {
             vec!["exec", "-c", "x", "--timeout", "soon"],
             vec!["exec", "-c", "x", "--in-memory", "--on-disk"],
             vec!["exec", "-c", "x", "--detach", "--standalone"],
+            vec!["results", "list", "--status", "blocked"],
         ] {
             assert_eq!(parse(&line).unwrap_err().exit_code(), 2, "{line:?}");
         }

@@ -2,13 +2,33 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 use torc_protocol::connection::{ClientSide, ConnectionError};
+use torc_protocol::hello::HelloError;
 use torc_protocol::request::{Call, Many, One};
 use torc_protocol::response::Response;
 
 use crate::error::{CliError, ErrorKind};
+
+/// How often a socket is tried whose owner hangs up without a word: a torcd that is ending does so,
+/// until its socket is gone.
+const TRIES: u32 = 20;
+/// The time between two tries. What ends the other side sends us no event.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// Who is at a socket.
+#[derive(Debug)]
+pub enum Peer {
+    /// A torcd that speaks our protocol.
+    Ours(Box<Client>),
+    /// A torcd that speaks another one; the error says which.
+    Foreign(CliError),
+    /// Nobody.
+    Nobody,
+}
 
 /// An open connection.
 #[derive(Debug)]
@@ -24,21 +44,50 @@ impl Client {
     ///
     /// When somebody listens but does not speak our protocol, or the socket cannot be used.
     pub async fn try_connect(socket: &Path) -> Result<Option<Self>, CliError> {
-        let stream = match UnixStream::connect(socket).await {
-            Ok(stream) => stream,
-            Err(error) if is_nobody(&error) => return Ok(None),
-            Err(error) => {
-                let message = format!("cannot connect to {}: {error}", socket.display());
-                return Err(CliError::new(ErrorKind::NoDaemon, message)
-                    .hint("check who owns the socket, or name another with `--socket PATH`"));
+        match Self::knock(socket).await? {
+            Peer::Ours(client) => Ok(Some(*client)),
+            Peer::Foreign(error) => Err(error),
+            Peer::Nobody => Ok(None),
+        }
+    }
+
+    /// Finds out who is at `socket`.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be used, or who listens there is no torcd.
+    pub async fn knock(socket: &Path) -> Result<Peer, CliError> {
+        let mut tries = 1;
+        loop {
+            let stream = match UnixStream::connect(socket).await {
+                Ok(stream) => stream,
+                Err(error) if is_nobody(&error) => return Ok(Peer::Nobody),
+                Err(error) => {
+                    let message = format!("cannot connect to {}: {error}", socket.display());
+                    return Err(CliError::new(ErrorKind::NoDaemon, message)
+                        .hint("check who owns the socket, or name another with `--socket PATH`"));
+                }
+            };
+            match ClientSide::open(stream).await {
+                Ok(connection) => {
+                    let socket = socket.to_owned();
+                    return Ok(Peer::Ours(Box::new(Self { connection, socket })));
+                }
+                Err(ConnectionError::Hello(HelloError::Io(_))) if tries < TRIES => {
+                    tries += 1;
+                    sleep(TRY_AGAIN).await;
+                }
+                Err(error @ ConnectionError::Hello(HelloError::Mismatch(_))) => {
+                    return Ok(Peer::Foreign(not_ours(socket, &error).hint(
+                        "`torcctl daemon stop` ends it; then start it again as it was started",
+                    )));
+                }
+                Err(error) => {
+                    return Err(not_ours(socket, &error)
+                        .hint("see who listens there, or name another with `--socket PATH`"));
+                }
             }
-        };
-        let connection = ClientSide::open(stream).await.map_err(|error| {
-            let message = format!("no torcd that we can talk to at {}: {error}", socket.display());
-            CliError::new(ErrorKind::NoDaemon, message)
-                .hint("`torcctl daemon restart` replaces a daemon of another version")
-        })?;
-        Ok(Some(Self { connection, socket: socket.to_owned() }))
+        }
     }
 
     /// Connects to the torcd at `socket`.
@@ -117,6 +166,11 @@ fn reply_of<R: TryFrom<Response, Error = Box<Response>>>(
             CliError::new(ErrorKind::Failed, format!("torcd gave an unexpected reply: {other:?}"))
         }
     })
+}
+
+fn not_ours(socket: &Path, error: &ConnectionError) -> CliError {
+    let message = format!("no torcd that we can talk to at {}: {error}", socket.display());
+    CliError::new(ErrorKind::NoDaemon, message)
 }
 
 fn is_nobody(error: &io::Error) -> bool {

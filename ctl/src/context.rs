@@ -24,7 +24,8 @@ pub struct Globals {
     /// Form of the output on stdout
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
-    /// Database or snapshot file [default: ./torc_output/torc.db]
+    /// Read this file instead of asking the running torcd; for a torcd that is started, the place
+    /// of its database, or of its snapshots when that is in memory [default: ./torc_output/torc.db]
     #[arg(long, global = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
     /// Use a private torcd even when one is running

@@ -187,10 +187,12 @@ fn not_started(status: ExitStatus, binary: &Path) -> CliError {
             CliError::said(code)
         }
         Some(exit_code::FAILED | exit_code::NO_DAEMON) => CliError::said(exit_code::NO_DAEMON),
-        _ => {
+        code => {
             let message = format!("{} ended before it was ready: {status}", binary.display());
-            CliError::new(ErrorKind::NoDaemon, message)
-                .hint("is that the torcd of this release? `torcd --version` tells")
+            CliError::new(ErrorKind::NoDaemon, message).hint(match code {
+                Some(_) => "is that the torcd of this release? `torcd --version` tells",
+                None => "a limit may be too low, which `ulimit -a` shows",
+            })
         }
     }
 }

@@ -6,6 +6,7 @@ mod script;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -164,4 +165,58 @@ fn nothing_to_stop_is_no_error() {
     assert_eq!(output.status.code(), Some(0));
     let expected = format!("no torcd is running at {}\n", socket.display());
     assert_eq!(text(&output.stderr), expected);
+}
+
+#[test]
+fn a_torcd_that_is_ending_is_no_torcd_once_its_socket_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let path = socket.clone();
+    let ending = std::thread::spawn(move || {
+        drop(listener.accept().unwrap());
+        drop(listener.accept().unwrap());
+        fs::remove_file(path).unwrap();
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_torcctl"));
+    let output = command.args(["daemon", "stop", "--socket"]).arg(&socket).output().unwrap();
+    ending.join().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).starts_with("no torcd is running at "));
+}
+
+#[test]
+fn a_torcd_that_a_signal_ends_is_not_taken_for_one_of_another_release() {
+    let dir = tempfile::tempdir().unwrap();
+    let binary = dir.path().join("torcd");
+    fs::write(&binary, "#!/bin/sh\nkill -XFSZ $$\n").unwrap();
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_torcctl"))
+        .args(["exec", "--standalone", "-c", "true", "--torcd-bin"])
+        .arg(&binary)
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("`ulimit -a`"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_form_that_there_is_not_is_refused_before_anything_is_done() {
+    for line in [
+        &["daemon", "stop", "--format", "csv"][..],
+        &["daemon", "restart", "--format", "csv"],
+        &["snapshot", "--format", "csv"],
+        &["cancel", "--format", "csv"],
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_torcctl"));
+        let output = command.args(line).arg("--socket").arg(&socket).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("there is no CSV form of"), "{line:?}");
+        assert!(listener.accept().is_err(), "{line:?}: torcd was asked for something");
+    }
 }

@@ -7,7 +7,7 @@ use crate::commands::value;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
-use crate::output::page::write_json;
+use crate::output::page::{check_format, write_json};
 use crate::output::stdout::Stdout;
 use crate::spec::duration::Duration;
 use crate::style::count;
@@ -17,6 +17,9 @@ Examples:
   torcctl cancel                        everything in the latest workflow
   torcctl cancel 3 --job job7           one job of workflow 3
   torcctl cancel night --grace 30s      jobs have 30 s from SIGTERM to SIGKILL";
+
+/// What the output describes.
+const NOUN: &str = "a cancellation";
 
 /// Cancel a workflow, or some of its jobs
 ///
@@ -42,13 +45,14 @@ pub struct Args {
 ///
 /// When no torcd is running, or the workflow or job does not exist.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+    check_format(ctx.globals.format, NOUN)?;
     let jobs = args.jobs.iter().map(|job| selector(job, &args.workflow)).collect();
     let grace = args.grace.map(|grace| grace.0);
     let call = Cancel { workflow: args.workflow, jobs, grace };
     let canceled = ctx.client().await?.call(call).await?;
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
-        write_json(stdout.format, "a cancellation", &Report::from(&canceled), stdout.open())?;
+        write_json(stdout.format, NOUN, &Report::from(&canceled), stdout.open())?;
     } else if !ctx.globals.quiet {
         stdout.line(&sentence(&canceled))?;
     }

@@ -3,11 +3,12 @@
 mod start;
 mod stop;
 
-use crate::commands::status;
+use crate::client::{Client, Peer};
+use crate::commands::{snapshot, status};
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
-use crate::output::page::write_json;
+use crate::output::page::{check_format, write_json};
 use crate::output::stdout::Stdout;
 
 const EXAMPLES: &str = "\
@@ -29,11 +30,19 @@ enum Verb {
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     Restart(Restart),
+    #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Args),
     SocketPath(SocketPath),
     #[command(hide = true)]
     Detached(start::Detached),
 }
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  torcctl daemon status
+  torcctl daemon status --format json | jq .snapshot.last.path
+
+Exit codes: 3 no torcd is running";
 
 const RESTART_EXAMPLES: &str = "\
 Examples:
@@ -42,8 +51,9 @@ Examples:
 
 /// Stop the user's torcd, and start it again where it was
 ///
-/// What is not said anew stays: the place of its database and of its snapshots, and how many of
-/// these are kept. Only the interval of snapshots has to be given again.
+/// Jobs that run are stopped and recorded as terminated; those that wait start afterwards. What is
+/// not said anew stays: the place of its database and of its snapshots, and how many of these are
+/// kept. Only the interval of snapshots has to be given again.
 #[derive(clap::Args, Debug)]
 #[command(after_help = RESTART_EXAMPLES)]
 struct Restart {
@@ -68,6 +78,12 @@ struct SocketPath {}
 ///
 /// When the torcd cannot be started or stopped, or its final snapshot is not on disk.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+    let what = match args.verb {
+        Verb::Start(_) | Verb::Restart(_) | Verb::Status(_) => status::NOUN,
+        Verb::Stop(_) => snapshot::NOUN,
+        Verb::SocketPath(_) | Verb::Detached(_) => "a path",
+    };
+    check_format(ctx.globals.format, what)?;
     match args.verb {
         Verb::Start(args) => start::run(ctx, args).await,
         Verb::Stop(args) => stop::run(ctx, &args).await,
@@ -79,8 +95,14 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
 }
 
 /// A final snapshot that failed ends the restart: the next torcd would begin without what it holds.
+/// A torcd that cannot be asked where its database is goes on: the next one would look elsewhere.
 async fn restart(ctx: &Context, args: Restart) -> Result<u8, CliError> {
-    let before = stop::stop(ctx, &args.stop).await?;
+    let socket = ctx.socket()?;
+    let peer = Client::knock(&socket).await?;
+    if let Peer::Foreign(error) = peer {
+        return Err(CliError { kind: ErrorKind::Refused, ..error });
+    }
+    let before = stop::stop(peer, &socket, &args.stop).await?;
     let mut start = args.start;
     if let stop::Stopped::Asked { status, outcome } = before {
         if let (Some(sentence), false) = (outcome.sentence(), ctx.globals.quiet) {

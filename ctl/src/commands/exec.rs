@@ -5,7 +5,6 @@
 //! or `summary` tells how it went.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use torc_protocol::response::Submitted;
 use torc_protocol::spec::StdioMode;
@@ -28,8 +27,7 @@ use crate::progress::display::Display;
 use crate::progress::model::Model;
 use crate::signals::{EndSignal, Signals};
 use crate::spec::dry_run::DryRun;
-use crate::spec::quote::shell_word;
-use crate::stderr;
+use crate::{exit_code, stderr};
 
 mod args;
 mod event_lines;
@@ -91,14 +89,12 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
         plan.set_stdio(if in_memory { StdioMode::Capture } else { StdioMode::Separate });
         return show(&plan);
     }
-    plan.make_output_dir()?;
     let mut signals = Signals::listen()?;
-    let opening = Target::open(ctx, &args.record, args.workflow.detach);
+    let opening = Target::open(ctx, &args.record, args.workflow.detach, &mut plan);
     let mut target = tokio::select! {
         target = opening => target?,
         signal = signals.next() => return Ok(nothing_ran(signal)),
     };
-    plan.set_stdio(target.default_stdio());
     let begun = Timestamp::now();
     let detach = args.workflow.detach;
     let submitted = match submit(&mut target, &plan, &mut signals, !detach).await {
@@ -175,11 +171,12 @@ async fn finish(ctx: &Context, mut target: Target, started: Started) -> Result<u
         return Err(lost(error, target, &mut following.stop, record.as_deref()).await);
     }
     let elapsed = elapsed(started.begun, &following.model);
-    following.printed().await;
+    let all_shown = following.printed().await;
     let failed = failed_jobs(ctx, &mut target, &following, print).await.unwrap_or_else(|error| {
         stderr::say(&format!("cannot tell which jobs failed: {}", error.message));
         Vec::new()
     });
+    let is_lost_with_torcd = target.is_private_in_memory();
     let saved = saving::save(target, &mut following.display, &mut following.stop).await;
     following.display.clear();
     let outcome = Outcome {
@@ -189,22 +186,19 @@ async fn finish(ctx: &Context, mut target: Target, started: Started) -> Result<u
         counts: following.model.counts,
         failed,
         elapsed,
+        found_by: outcome::found_by(ctx, &saved, is_lost_with_torcd),
         saved,
         record,
-        found_by: found_by(ctx),
+        all_shown,
         signal: following.stop.first(),
     };
-    showing::tell(ctx, &outcome)?;
-    Ok(outcome.exit_code())
-}
-
-fn found_by(ctx: &Context) -> String {
-    let option =
-        |name: &str, path: &Path| format!(" {name} {}", shell_word(&path.to_string_lossy()));
-    match (&ctx.globals.db, &ctx.globals.socket) {
-        (Some(db), _) => option("--db", db),
-        (None, Some(socket)) => option("--socket", socket),
-        (None, None) => String::new(),
+    match (showing::tell(ctx, &outcome), outcome.exit_code()) {
+        (Err(error), exit_code::DONE) => Err(error),
+        (Err(error), code) => {
+            error.report();
+            Ok(code)
+        }
+        (Ok(()), code) => Ok(code),
     }
 }
 
@@ -270,7 +264,7 @@ fn show(plan: &Plan) -> Result<u8, CliError> {
     serde_json::to_writer_pretty(&mut stdout, &dry_run).map_err(io::Error::from)?;
     writeln!(stdout)?;
     stdout.flush()?;
-    Ok(crate::exit_code::DONE)
+    Ok(exit_code::DONE)
 }
 
 fn nothing_ran(signal: EndSignal) -> u8 {
@@ -288,5 +282,5 @@ fn detached(ctx: &Context, plan: &Plan, submitted: &Submitted) -> Result<u8, Cli
     } else {
         writeln!(io::stdout(), "{id}")?;
     }
-    Ok(crate::exit_code::DONE)
+    Ok(exit_code::DONE)
 }

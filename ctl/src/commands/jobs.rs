@@ -33,7 +33,11 @@ Examples:
   torcctl jobs list                        all jobs of the latest workflow
   torcctl jobs list 3 --failed             those of workflow 3 that did not complete
   torcctl jobs list --name 'align_*' --sort status
-  torcctl jobs list --status running,ready --format json";
+  torcctl jobs list --status running,ready --format json
+
+Columns: id, workflow_id, name, status, return_code, attempts, priority, command
+
+Sort by: id, name, command, status, priority, attempts, return_code";
 
 /// List the jobs of a workflow
 #[derive(clap::Args, Debug)]

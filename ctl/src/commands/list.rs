@@ -19,13 +19,13 @@ pub(crate) struct ListArgs {
     /// Pass over the first N
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     offset: u64,
-    /// Sort by this column [default: the id]
+    /// Sort by this column, one of those named below [default: the id]
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
     /// Show the last first
     #[arg(long)]
     reverse: bool,
-    /// Show these columns, in this order
+    /// Show these columns, named below, in this order
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     columns: Vec<String>,
 }
@@ -99,4 +99,33 @@ impl WorkflowArg {
 pub(crate) fn whereabouts(workflow: &WorkflowSelector, is_filtered: bool) -> String {
     let place = value::describe(workflow);
     if is_filtered { format!("in {place} match the filters") } else { format!("in {place}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use torc_protocol::view::{JobView, ResultView, WorkflowView};
+
+    use super::*;
+    use crate::cli;
+
+    /// Returns what the help of a list says of its columns.
+    fn told(noun: &str) -> Vec<String> {
+        let root = cli::command();
+        let list = root.find_subcommand(noun).and_then(|it| it.find_subcommand("list")).unwrap();
+        let help = list.get_after_help().unwrap().to_string();
+        let (_, columns) = help.split_once("Columns: ").unwrap();
+        let (columns, _) = columns.split_once("\n\n").unwrap();
+        columns.split([',', ' ', '\n']).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn columns<T: View>() -> Vec<&'static str> {
+        T::COLUMNS.iter().map(|column| column.name).collect()
+    }
+
+    #[test]
+    fn the_help_of_a_list_names_its_columns() {
+        assert_eq!(told("workflows"), columns::<WorkflowView>());
+        assert_eq!(told("jobs"), columns::<JobView>());
+        assert_eq!(told("results"), columns::<ResultView>());
+    }
 }

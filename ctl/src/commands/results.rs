@@ -26,7 +26,14 @@ Examples:
   torcctl results list --failed                   what went wrong in it
   torcctl results list --sort wall --reverse --limit 10
   torcctl results list night --return-code 137 --columns name,node,peak_memory
-  torcctl results list --db old/torc.db --format csv > results.csv";
+  torcctl results list --db old/torc.db --format csv > results.csv
+
+Columns: job_id, workflow_id, name, attempt, status, return_code, reason, wall, user_cpu,
+system_cpu, cpu, peak_memory, started_at, finished_at, node, pid, stdout_bytes, stderr_bytes,
+stdout_path, stderr_path, command
+
+Sort by: job_id, name, command, attempt, status, return_code, started_at, finished_at, wall,
+user_cpu, system_cpu, cpu, peak_memory, stdout_bytes, stderr_bytes";
 
 /// List the results of a workflow's jobs
 #[derive(clap::Args, Debug)]
@@ -35,7 +42,7 @@ struct List {
     #[command(flatten)]
     workflow: WorkflowArg,
     /// Only attempts in these states (can be repeated)
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = value::job_status())]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = value::attempt_status())]
     status: Vec<JobStatus>,
     /// Only attempts that went wrong: failed or terminated
     #[arg(long, conflicts_with = "status")]

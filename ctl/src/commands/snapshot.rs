@@ -11,7 +11,7 @@ use torc_protocol::view::{SnapshotFailure, SnapshotPhase, SnapshotView};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
-use crate::output::page::write_json;
+use crate::output::page::{check_format, write_json};
 use crate::output::stdout::Stdout;
 use crate::style::{duration, one_line, size};
 
@@ -22,6 +22,9 @@ Examples:
   torcctl snapshot --wait=30 --path /scratch/before-upgrade.db
 
 Exit codes: 4 still not on disk after SECS (it goes on), 5 it failed (the one before is untouched)";
+
+/// What the output describes.
+pub(crate) const NOUN: &str = "a snapshot";
 
 /// Take a snapshot of the database of the running torcd
 #[derive(clap::Args, Debug)]
@@ -52,6 +55,7 @@ fn wait(text: &str) -> Result<SnapshotWait, String> {
 ///
 /// When no torcd is running, the snapshot failed, or it was not on disk in time.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+    check_format(ctx.globals.format, NOUN)?;
     let path = args.path.as_deref().map(absolute).transpose()?;
     let wait = args.wait.unwrap_or(SnapshotWait::No);
     let mut client = ctx.client().await?;
@@ -117,7 +121,7 @@ impl Outcome {
     /// When it is not what was asked for, or cannot be written.
     pub(crate) fn report(self, stdout: Stdout, quiet: bool) -> Result<u8, CliError> {
         if stdout.format.is_for_programs() {
-            write_json(stdout.format, "a snapshot", &self, stdout.open())?;
+            write_json(stdout.format, NOUN, &self, stdout.open())?;
         } else if !quiet && let Some(sentence) = self.sentence() {
             stdout.line(&sentence)?;
         }

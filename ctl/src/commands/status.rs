@@ -19,6 +19,9 @@ Examples:
 
 Exit codes: 3 no torcd is running";
 
+/// What the output describes.
+pub(crate) const NOUN: &str = "a status";
+
 /// Show how the running torcd is: its node, its jobs, its snapshots
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -33,7 +36,7 @@ pub async fn run(ctx: &mut Context, _: Args) -> Result<u8, CliError> {
     let status = ctx.client().await?.call(Status).await?;
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
-        write_json(stdout.format, "a status", &status, stdout.open())?;
+        write_json(stdout.format, NOUN, &status, stdout.open())?;
     } else {
         page(&status, Timestamp::now()).write(stdout.layout.palette, stdout.open())?;
     }

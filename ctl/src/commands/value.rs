@@ -43,6 +43,16 @@ pub(crate) fn job_status() -> impl TypedValueParser<Value = JobStatus> {
         .try_map(|word| word.parse::<JobStatus>())
 }
 
+/// The states that an attempt can have.
+const ATTEMPT_STATUS: [JobStatus; 4] =
+    [JobStatus::Running, JobStatus::Completed, JobStatus::Failed, JobStatus::Terminated];
+
+/// Returns the parser for the states of attempts.
+pub(crate) fn attempt_status() -> impl TypedValueParser<Value = JobStatus> {
+    PossibleValuesParser::new(ATTEMPT_STATUS.map(JobStatus::as_str))
+        .try_map(|word| word.parse::<JobStatus>())
+}
+
 /// Returns the parser for the states of workflows.
 pub(crate) fn workflow_status() -> impl TypedValueParser<Value = WorkflowStatus> {
     PossibleValuesParser::new(WorkflowStatus::ALL.iter().map(|status| status.as_str()))

@@ -32,7 +32,13 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   torcctl workflows list                          all, oldest first
   torcctl workflows list --reverse --limit 5      the last five
-  torcctl workflows list --status failed --name 'night_*'";
+  torcctl workflows list --status failed --name 'night_*'
+
+Columns: id, name, description, status, total, blocked, ready, pending, running, completed,
+failed, canceled, terminated, disabled, submitted_at, finished_at, elapsed, working_dir,
+output_dir
+
+Sort by: id, name, status, total, failed, submitted_at, finished_at";
 
 /// List workflows
 #[derive(clap::Args, Debug)]

@@ -48,6 +48,21 @@ impl Page {
     }
 }
 
+/// Checks, before anything is done, that `format` is one of those that single things have.
+///
+/// # Errors
+///
+/// When it is CSV; `what` is then named.
+pub fn check_format(format: Format, what: &str) -> Result<(), CliError> {
+    match format {
+        Format::Csv => {
+            Err(CliError::usage(format!("there is no CSV form of {what}"))
+                .hint("use `--format json`"))
+        }
+        Format::Table | Format::Json | Format::Ndjson => Ok(()),
+    }
+}
+
 /// Writes `value` as JSON in the form that `format` asks for.
 ///
 /// # Errors
@@ -60,13 +75,10 @@ pub fn write_json(
     value: &impl Serialize,
     mut out: impl Write,
 ) -> Result<(), CliError> {
+    check_format(format, what)?;
     let written = match format {
-        Format::Csv => {
-            return Err(CliError::usage(format!("there is no CSV form of {what}"))
-                .hint("use `--format json`"));
-        }
         Format::Ndjson => serde_json::to_writer(&mut out, value),
-        Format::Json | Format::Table => serde_json::to_writer_pretty(&mut out, value),
+        Format::Json | Format::Table | Format::Csv => serde_json::to_writer_pretty(&mut out, value),
     };
     written.map_err(io::Error::from)?;
     out.write_all(b"\n")?;

@@ -18,6 +18,28 @@ pub struct Stdout {
     pub layout: Layout,
 }
 
+/// Our stdout, whose errors say that it is it.
+#[derive(Debug)]
+pub struct Named(StdoutLock<'static>);
+
+impl Write for Named {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(named)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(named)
+    }
+}
+
+fn named(error: io::Error) -> io::Error {
+    match error.kind() {
+        // The writer above us looks for this one, and tries again.
+        io::ErrorKind::Interrupted => error,
+        kind => io::Error::new(kind, format!("cannot write to stdout: {error}")),
+    }
+}
+
 impl Stdout {
     /// Looks at the terminal.
     #[must_use]
@@ -30,8 +52,8 @@ impl Stdout {
 
     /// Returns the stream, buffered. Errors while it is dropped are lost: flush it.
     #[must_use]
-    pub fn open(self) -> BufWriter<StdoutLock<'static>> {
-        BufWriter::with_capacity(64 * 1024, io::stdout().lock())
+    pub fn open(self) -> BufWriter<Named> {
+        BufWriter::with_capacity(64 * 1024, Named(io::stdout().lock()))
     }
 
     /// Returns the writer of a list with these columns; with those of the view when none are named.

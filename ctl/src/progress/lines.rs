@@ -24,11 +24,13 @@ pub fn line(model: &Model, elapsed: Duration) -> String {
     add(counts.terminated, "terminated");
     add(model.retried, "retried");
     let seconds = elapsed.as_secs_f64();
-    if done > 0 && seconds > 0.0 {
-        let rate = done as f64 / seconds;
+    // Jobs that were withdrawn took no time, and those that are being stopped take what they like.
+    let ran = done.saturating_sub(counts.canceled);
+    if ran > 0 && seconds > 0.0 {
+        let rate = ran as f64 / seconds;
         parts.push(format!("{} jobs/s", three_digits(rate)));
         let left = counts.total.saturating_sub(done);
-        if left > 0 {
+        if left > 0 && counts.canceled == 0 {
             let eta = Duration::from_secs_f64((left as f64 / rate).min(1e9));
             parts.push(format!("ETA {}", style::duration(Span::from(eta))));
         }
@@ -62,6 +64,11 @@ mod tests {
         assert_eq!(
             line(&model(counts), Duration::from_secs(10)),
             "100/200 done, 4 running, 2 failed, 10.0 jobs/s, ETA 10.0 s"
+        );
+        let counts = JobCounts { canceled: 99, running: 1, ..counts };
+        assert_eq!(
+            line(&model(counts), Duration::from_secs(10)),
+            "199/200 done, 1 running, 2 failed, 99 canceled, 10.0 jobs/s"
         );
         let counts = JobCounts { total: 2000, completed: 2000, ..JobCounts::default() };
         assert_eq!(line(&model(counts), Duration::from_millis(900)), "2000/2000 done, 2222 jobs/s");

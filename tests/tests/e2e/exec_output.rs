@@ -1,7 +1,7 @@
 //! `torcctl exec`: what becomes of what jobs write, and what is told on stdout.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use torc_tests::torc::Torc;
 
@@ -143,4 +143,35 @@ fn ndjson_streams_every_event_and_ends_with_the_summary() {
     assert_eq!(count("workflow_finished"), 1, "{outcome}");
     let numbers: Vec<_> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let torc = torc();
+    let script = |options: &str| {
+        let torcctl = torc.torcctl_path();
+        let line = format!("{} exec {options} >/dev/full", torcctl.display());
+        torc.program(Path::new("/bin/sh")).args(["-c", &line]).run()
+    };
+    for options in [
+        "--format json -c true",
+        "--format ndjson -c true",
+        "-- echo x",
+        "--print grouped -c 'echo x'",
+    ] {
+        script(options).expect(1).says("No space left on device");
+    }
+    script("-c true").expect(0);
+    assert_eq!(torc.database().value("SELECT count(*) FROM job WHERE status = 'completed'"), "5");
+}
+
+#[test]
+fn captured_output_makes_no_directory_beside_the_torcd_of_the_user() {
+    let torc = torc();
+    let daemon = torc.daemon(["--in-memory"]);
+    torc.args(["exec", "-c", "echo x"]).run().expect(0);
+    assert!(!torc.path("torc_output").exists());
+    torc.args(["exec", "--stdio", "combined", "-c", "echo x"]).run().expect(0);
+    assert!(torc.path("torc_output").exists());
+    assert_eq!(daemon.end(), 0);
 }

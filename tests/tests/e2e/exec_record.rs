@@ -148,3 +148,17 @@ fn what_somebody_else_has_put_there_meanwhile_is_not_overwritten() {
         assert_eq!(database.rows("SELECT status FROM job"), ["completed"]);
     });
 }
+
+#[test]
+fn a_record_that_stayed_in_memory_is_where_the_report_points_to() {
+    let torc = torc();
+    let command = "mv torc_output moved && echo in the way > torc_output; false";
+    let outcome = torc.args(["exec", "-c", command]).run().expect(5);
+    let further = outcome.stderr.lines().find_map(|line| line.split_once("--failed --db "));
+    let (_, rest) = further.unwrap_or_else(|| panic!("nothing to look further in {outcome}"));
+    let (file, _) = rest.split_once(" · ").unwrap();
+    let list = torc.args(["results", "list", "--failed", "--db", file, "--format", "json"]);
+    assert_eq!(list.run().expect(0).json().as_array().unwrap().len(), 1);
+    assert!(outcome.stderr.contains(&format!("`cp {file} FILE`")), "{outcome}");
+    rescued(&outcome, Database::expect_sound);
+}

@@ -3,6 +3,7 @@
 use torc_tests::torc::Torc;
 
 use crate::read::with_history;
+use crate::torc;
 
 fn names(torc: &Torc, args: &[&str]) -> Vec<String> {
     let list = torc.args(args).args(["--columns", "name", "--format", "csv"]).run().expect(0);
@@ -29,5 +30,19 @@ fn lists_are_filtered_sorted_and_cut() {
         (&["workflows", "list", "--name", "s*"], &["second"]),
     ] {
         assert_eq!(names(&torc, args), expected, "{args:?}");
+    }
+}
+
+#[test]
+fn the_help_of_a_list_says_by_what_it_can_be_sorted() {
+    let torc = torc();
+    torc.args(["exec", "-c", "true"]).run().expect(0);
+    for noun in ["workflows", "jobs", "results"] {
+        let help = torc.args([noun, "list", "--help"]).run().expect(0).stdout;
+        let (_, told) = help.split_once("Sort by: ").unwrap();
+        let told = told.trim_end().replace('\n', " ");
+        torc.args([noun, "list", "--sort", "nosuch"])
+            .run()
+            .expect_refusal(2, &format!("expected one of {told}\n"));
     }
 }

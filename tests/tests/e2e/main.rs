@@ -9,6 +9,7 @@ mod exec_output;
 mod exec_record;
 mod filters;
 mod lease;
+mod other_programs;
 mod quiet_disk;
 mod read;
 mod signals;

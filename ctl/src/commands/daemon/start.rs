@@ -21,6 +21,7 @@ use torc_protocol::request::Status;
 use torc_protocol::view::StatusView;
 
 use crate::client::Client;
+use crate::commands::status;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
@@ -51,13 +52,13 @@ pub(crate) struct StartArgs {
     /// Keep the database in memory, and bring it to disk by snapshots
     #[arg(long)]
     in_memory: bool,
-    /// Where snapshots go
+    /// Where snapshots go [default: torc-server-snapshot.db in the working directory]
     #[arg(long, value_name = "PATH")]
     snapshot: Option<PathBuf>,
-    /// How many snapshots are kept
+    /// Keep so many snapshots [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     snapshot_keep: Option<u32>,
-    /// Take a snapshot every N seconds
+    /// Take a snapshot every N seconds as well, when something has changed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     snapshot_interval_seconds: Option<u64>,
     /// The database of the torcd before this one, when it is restarted
@@ -133,7 +134,7 @@ async fn report(ctx: &Context, mut client: Client, what: &str) -> Result<u8, Cli
     let status = client.call(Status).await?;
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
-        write_json(stdout.format, "a status", &status, stdout.open())?;
+        write_json(stdout.format, status::NOUN, &status, stdout.open())?;
     } else if !ctx.globals.quiet {
         let StatusView { version, pid, socket, .. } = status;
         stdout.line(&format!("torcd {version} {what}: process {pid}, socket {socket}"))?;

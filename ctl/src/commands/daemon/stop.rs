@@ -11,7 +11,7 @@ use tokio::time::{interval, timeout};
 use torc_protocol::request::{Shutdown, SnapshotWait, Status};
 use torc_protocol::view::StatusView;
 
-use crate::client::Client;
+use crate::client::{Client, Peer};
 use crate::commands::snapshot::Outcome;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
@@ -59,10 +59,11 @@ pub(super) enum Stopped {
 
 pub(super) async fn run(ctx: &Context, args: &StopArgs) -> Result<u8, CliError> {
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
-    match stop(ctx, args).await? {
+    let socket = ctx.socket()?;
+    match stop(Client::knock(&socket).await?, &socket, args).await? {
         Stopped::Nothing => {
             if !ctx.globals.quiet {
-                eprintln!("no torcd is running at {}", ctx.socket()?.display());
+                eprintln!("no torcd is running at {}", socket.display());
             }
             Ok(exit_code::DONE)
         }
@@ -81,13 +82,12 @@ pub(super) async fn run(ctx: &Context, args: &StopArgs) -> Result<u8, CliError> 
     }
 }
 
-/// Ends the torcd that runs, if one does, and returns when its process is gone.
-pub(super) async fn stop(ctx: &Context, args: &StopArgs) -> Result<Stopped, CliError> {
-    let socket = ctx.socket()?;
-    let mut client = match Client::try_connect(&socket).await {
-        Ok(Some(client)) => client,
-        Ok(None) => return Ok(Stopped::Nothing),
-        Err(error) => return by_signal(&socket, error).await,
+/// Ends the torcd that is at `socket`, if one is, and returns when its process is gone.
+pub(super) async fn stop(peer: Peer, socket: &Path, args: &StopArgs) -> Result<Stopped, CliError> {
+    let mut client = match peer {
+        Peer::Ours(client) => client,
+        Peer::Nobody => return Ok(Stopped::Nothing),
+        Peer::Foreign(error) => return by_signal(socket, error).await,
     };
     let status = Box::new(client.call(Status).await?);
     let outcome = shut_down(&mut client, args).await?;
@@ -121,7 +121,8 @@ async fn shut_down(client: &mut Client, args: &StopArgs) -> Result<Outcome, CliE
     })
 }
 
-/// Ends a torcd that does not understand us, as an older one after an update.
+/// Ends a torcd of another protocol, as an older one after an update. `error` is returned when it
+/// cannot be told which process that is.
 async fn by_signal(socket: &Path, error: CliError) -> Result<Stopped, CliError> {
     let peer = UnixStream::connect(socket).await.and_then(|stream| stream.peer_cred());
     let Some(pid) = peer.ok().and_then(|peer| peer.pid()).map(Pid::from_raw) else {

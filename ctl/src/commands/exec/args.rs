@@ -24,6 +24,7 @@ pub(super) struct InputArgs {
     /// VALUE is a range (1:10, 1:10:2, 0.1:0.5:0.1; both ends included), a list ([a,b,"c,d"]), a
     /// file with a value a line (@FILE), a 'literal' in quotes that is never parsed, or anything
     /// else as it stands. {NAME:03d} and {NAME:.2f} format numbers; {{ and }} are literal braces.
+    /// Without any --param, all braces stay as they are.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(super) parameters: Vec<String>,
     /// How parameters combine
@@ -54,7 +55,7 @@ pub(super) enum Link {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "The run")]
 pub(super) struct WorkflowArgs {
-    /// Run at most so many jobs at a time [default: the CPUs that may be used]
+    /// Run at most so many jobs at a time, whatever --cpus says [default: the CPUs that may be used]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_parallel_jobs: Option<u32>,
     /// Name of the workflow [default: exec_ and the time]
@@ -104,7 +105,7 @@ pub(super) struct JobArgs {
     /// Stop a job that takes longer (90, 5m, 1h30m, PT5M)
     #[arg(long, value_name = "TIME")]
     pub(super) timeout: Option<Duration>,
-    /// CPUs that it takes
+    /// CPUs that it takes; counts without -j
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) cpus: u32,

@@ -55,11 +55,15 @@ impl Following {
         }
     }
 
-    /// Waits until the output of the jobs is written; a signal ends the waiting.
-    pub(super) async fn printed(&mut self) {
+    /// Waits until the output of the jobs is written, and returns whether all of it could be; a
+    /// signal ends the waiting.
+    pub(super) async fn printed(&mut self) -> bool {
         tokio::select! {
-            () = self.printing.finish() => {}
-            signal = self.stop.next() => self.tell(signal),
+            all_shown = self.printing.finish() => all_shown,
+            signal = self.stop.next() => {
+                self.tell(signal);
+                true
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a run ended: what the report, the summary and the exit code are made of.
 
+use std::path::Path;
+
 use torc_protocol::id::WorkflowId;
 use torc_protocol::request::{ListResults, Page, WorkflowSelector};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
@@ -8,9 +10,11 @@ use torc_protocol::view::{JobCounts, ResultView};
 
 use super::saving::Saved;
 use crate::client::Client;
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::signals::EndSignal;
+use crate::spec::quote::shell_word;
 
 /// A run that has ended.
 #[derive(Debug)]
@@ -31,8 +35,11 @@ pub(super) struct Outcome {
     pub(super) saved: Saved,
     /// Where that was to go, as far as we know.
     pub(super) record: Option<String>,
-    /// The options with which other commands find this run; begins with a space unless empty.
-    pub(super) found_by: String,
+    /// The options with which other commands find this run; begins with a space unless empty. None
+    /// when they cannot.
+    pub(super) found_by: Option<String>,
+    /// The output that was to be shown has been written, or nobody wanted to read it.
+    pub(super) all_shown: bool,
     /// The signal that asked us to end.
     pub(super) signal: Option<EndSignal>,
 }
@@ -56,12 +63,28 @@ impl Outcome {
             return signal.exit_code();
         }
         match self.status {
-            WorkflowStatus::Completed => exit_code::DONE,
-            WorkflowStatus::Running | WorkflowStatus::Failed | WorkflowStatus::Canceled => {
-                exit_code::FAILED
-            }
+            WorkflowStatus::Completed if self.all_shown => exit_code::DONE,
+            WorkflowStatus::Completed
+            | WorkflowStatus::Running
+            | WorkflowStatus::Failed
+            | WorkflowStatus::Canceled => exit_code::FAILED,
         }
     }
+}
+
+/// Returns the options with which other commands find the run. One whose record was to be saved by
+/// a torcd that is gone now is where that left it, or nowhere.
+pub(super) fn found_by(ctx: &Context, saved: &Saved, is_lost_with_torcd: bool) -> Option<String> {
+    let option =
+        |name: &str, path: &Path| format!(" {name} {}", shell_word(&path.to_string_lossy()));
+    if is_lost_with_torcd && !matches!(saved, Saved::Durable(_)) {
+        return saved.kept_in_memory().map(|place| option("--db", Path::new(place)));
+    }
+    Some(match (&ctx.globals.db, &ctx.globals.socket) {
+        (Some(db), _) => option("--db", db),
+        (None, Some(socket)) => option("--socket", socket),
+        (None, None) => String::new(),
+    })
 }
 
 /// Returns the jobs of `workflow` that failed or were stopped, at most `limit` of them.

@@ -15,6 +15,7 @@ use super::args::{InputArgs, JobArgs, Link, WorkflowArgs};
 use crate::error::{CliError, ErrorKind};
 use crate::spec::commands_file::CommandsFileError;
 use crate::spec::expansion::{Expansion, ExpansionError, Input, Linking};
+use crate::spec::parameter::ParameterError;
 use crate::spec::quote::{shell_line, shell_word};
 use crate::style;
 
@@ -69,6 +70,17 @@ impl Plan {
         for settings in &mut self.spec.settings {
             settings.stdio = self.stdio.unwrap_or(default);
         }
+    }
+
+    /// Returns whether jobs have files in the output directory whatever they write.
+    pub(super) fn writes_files(&self) -> bool {
+        self.spec.settings.iter().any(|settings| match settings.stdio {
+            StdioMode::Capture | StdioMode::None => false,
+            StdioMode::Separate
+            | StdioMode::Combined
+            | StdioMode::NoStdout
+            | StdioMode::NoStderr => true,
+        })
     }
 
     /// Makes the output directory, so that one that cannot be made is found before jobs run.
@@ -134,6 +146,9 @@ fn explain(error: ExpansionError) -> CliError {
             "write a command a line; lines that begin with # do not count"
         }
         ExpansionError::File(_) => "`-C` wants a text file with a command a line",
+        ExpansionError::Parameter(ParameterError::UnequalLengths(_)) => {
+            "give each as many values, or leave out `--link zip` for every value with every other"
+        }
         ExpansionError::Parameter(_) => {
             "see `torcctl exec --help`, `--param`; quote a value that is not to be parsed: NAME=\"'VALUE'\""
         }

@@ -89,3 +89,15 @@ fn output_goes_where_it_was_asked_to_go() {
     second.set_stdio(StdioMode::Separate);
     assert_eq!(second.spec.settings[0].stdio, StdioMode::None);
 }
+
+#[test]
+fn parameters_that_cannot_be_zipped_have_a_remedy_of_their_own() {
+    let input = InputArgs {
+        commands: words(&["{a}{b}"]),
+        parameters: words(&["a=1:3", "b=[x,y]"]),
+        link: Link::Zip,
+        ..InputArgs::default()
+    };
+    let refusal = refusal(input);
+    assert!(refusal.contains("hint: give each as many values"), "{refusal}");
+}

@@ -54,7 +54,8 @@ struct Task {
     live: bool,
     seen: HashSet<AttemptId>,
     attempts: mpsc::UnboundedSender<Attempt>,
-    printer: JoinHandle<()>,
+    /// Returns whether it could show everything.
+    printer: JoinHandle<bool>,
     closed: watch::Receiver<bool>,
     told_closed: bool,
 }
@@ -107,11 +108,15 @@ impl Printing {
         }
     }
 
-    /// Waits until all is written.
-    pub(super) async fn finish(&mut self) {
-        if let Some(task) = self.task.take() {
-            drop(task.attempts);
-            drop(task.printer.await);
+    /// Waits until all is written, and returns whether it could be. A reader who has gone has had
+    /// all that he wanted.
+    pub(super) async fn finish(&mut self) -> bool {
+        match self.task.take() {
+            Some(task) => {
+                drop(task.attempts);
+                task.printer.await.unwrap_or(false)
+            }
+            None => true,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use torc_protocol::status::WorkflowStatus;
+use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::view::{JobCounts, ResultView};
 
 use super::outcome::{FailedJob, Outcome};
 use super::saving::Saved;
+use crate::spec::quote::shell_word;
 use crate::style::{self, Palette, Tone};
 
 /// How many failed commands are shown.
@@ -30,8 +31,9 @@ pub(super) fn text(outcome: &Outcome, palette: Palette, quiet: bool) -> String {
         let _ = writeln!(text, "… and {more} more");
     }
     snapshot(&mut text, outcome, palette, quiet);
-    if !quiet && let Some(first) = outcome.failed.first() {
-        let (name, options) = (&first.result.name, &outcome.found_by);
+    if let (false, Some(first), Some(options)) = (quiet, outcome.failed.first(), &outcome.found_by)
+    {
+        let name = &first.result.name;
         let _ = writeln!(
             text,
             "look further: torcctl results list --failed{options} · torcctl logs {name}{options}",
@@ -75,9 +77,13 @@ fn counts(counts: &JobCounts) -> String {
 
 fn failed_job(text: &mut String, failed: &FailedJob, palette: Palette) {
     let ResultView { name, status, reason, command, .. } = &failed.result;
-    let what = if reason.is_empty() { status.as_str() } else { reason };
+    let mut what = style::one_line(if reason.is_empty() { status.as_str() } else { reason });
+    // The reason of a job that ended by itself says its code, that of one that torc stopped does not.
+    if let (JobStatus::Terminated, Some(code)) = (status, failed.result.return_code) {
+        let _ = write!(what, ", return code {code}");
+    }
     let name = palette.paint((*status).into(), name);
-    let _ = writeln!(text, "{name} {status} ({}): {}", style::one_line(what), shorten(command));
+    let _ = writeln!(text, "{name} {status} ({what}): {}", shorten(command));
     for line in &failed.last_lines {
         let _ = writeln!(text, "  {} {line}", palette.paint(Tone::Dim, "|"));
     }
@@ -107,7 +113,7 @@ fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool)
             return;
         }
         Saved::Failed(failure) => {
-            format!("{} (while it was in phase {})", failure.reason, failure.phase)
+            format!("step '{}' failed: {}", failure.phase, failure.reason)
         }
         Saved::Unknown(reason) => reason.clone(),
     };
@@ -117,10 +123,22 @@ fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool)
     };
     let error = palette.paint(Tone::Bad, "error:");
     let _ = writeln!(text, "{error} the record of this run is not safe in {path}: {reason}");
-    let _ = writeln!(
-        text,
-        "hint: what was there before is untouched; make room or name another place with `--db FILE`, and run again"
-    );
+    let _ = writeln!(text, "hint: what was there before is untouched; {}", remedy(outcome));
+}
+
+fn remedy(outcome: &Outcome) -> String {
+    match (outcome.saved.kept_in_memory(), &outcome.record) {
+        (Some(place), _) => {
+            let place = shell_word(place);
+            format!("copy the record from memory, where it stays: `cp {place} FILE`")
+        }
+        (None, Some(_)) => {
+            "make room or name another place with `--db FILE`, and run again".to_owned()
+        }
+        (None, None) => {
+            "torcd still has the record; make room, and `torcctl snapshot --wait`".to_owned()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub(crate) fn outcome(status: WorkflowStatus) -> Outcome {
         elapsed: Span(12_300_000),
         saved: Saved::Durable(Some(Box::new(snapshot()))),
         record: Some("/w/torc_output/torc.db".to_owned()),
-        found_by: String::new(),
+        found_by: Some(String::new()),
+        all_shown: true,
         signal: None,
     }
 }
@@ -104,7 +105,7 @@ fn a_snapshot_that_is_not_on_disk_is_said_in_quiet_mode_too() {
     let mut outcome = outcome(WorkflowStatus::Completed);
     outcome.saved = full_disk();
     insta::assert_snapshot!(text(&outcome, Palette::PLAIN, true), @r"
-    error: the record of this run is not safe in /full/torc.db: No space left on device (while it was in phase write)
+    error: the record of this run is not safe in /full/torc.db: step 'write' failed: No space left on device
     hint: what was there before is untouched; make room or name another place with `--db FILE`, and run again
     ");
 }
@@ -113,11 +114,44 @@ fn a_snapshot_that_is_not_on_disk_is_said_in_quiet_mode_too() {
 fn the_way_to_look_further_names_the_database() {
     let mut outcome = outcome(WorkflowStatus::Failed);
     outcome.failed = vec![failed_job(&[])];
-    outcome.found_by = " --db 'my runs.db'".to_owned();
+    outcome.found_by = Some(" --db 'my runs.db'".to_owned());
     let text = text(&outcome, Palette::PLAIN, false);
     assert!(text.ends_with(
         "results list --failed --db 'my runs.db' · torcctl logs job2 --db 'my runs.db'\n"
     ));
+}
+
+#[test]
+fn a_run_that_is_found_nowhere_is_not_pointed_to() {
+    let mut outcome = outcome(WorkflowStatus::Failed);
+    outcome.failed = vec![failed_job(&[])];
+    outcome.found_by = None;
+    let text = text(&outcome, Palette::PLAIN, false);
+    assert!(!text.contains("look further"), "{text}");
+}
+
+#[test]
+fn a_record_that_stayed_in_memory_is_pointed_to() {
+    let mut outcome = outcome(WorkflowStatus::Completed);
+    let reason = "no room; the database stays in memory, in /dev/shm/torc-1/9 a/torc.db";
+    let Saved::Failed(failure) = full_disk() else { unreachable!() };
+    outcome.saved = Saved::Failed(SnapshotFailure { reason: reason.to_owned(), ..failure });
+    let text = text(&outcome, Palette::PLAIN, true);
+    assert!(text.contains("`cp '/dev/shm/torc-1/9 a/torc.db' FILE`"), "{text}");
+    assert!(!text.contains("run again"), "{text}");
+}
+
+#[test]
+fn a_job_that_was_stopped_is_told_with_its_return_code() {
+    let mut failed = failed_job(&[]);
+    failed.result.status = JobStatus::Terminated;
+    failed.result.return_code = Some(152);
+    failed.result.reason = "timed out (signal 15)".to_owned();
+    let mut outcome = outcome(WorkflowStatus::Failed);
+    outcome.failed = vec![failed];
+    let text = text(&outcome, Palette::PLAIN, false);
+    let expected = "job2 terminated (timed out (signal 15), return code 152): gzip -k foo\n";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
@@ -134,6 +168,8 @@ fn long_commands_are_cut() {
 fn the_exit_code_tells_the_worst() {
     let mut outcome = outcome(WorkflowStatus::Completed);
     assert_eq!(outcome.exit_code(), 0);
+    outcome.all_shown = false;
+    assert_eq!(outcome.exit_code(), 1);
     outcome.status = WorkflowStatus::Failed;
     assert_eq!(outcome.exit_code(), 1);
     outcome.signal = Some(EndSignal::Terminate);

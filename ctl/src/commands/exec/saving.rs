@@ -31,6 +31,20 @@ pub(super) enum Saved {
     Unknown(String),
 }
 
+/// What stands before the path in the reason of a torcd that leaves its database in memory.
+const KEPT: &str = "; the database stays in memory, in ";
+
+impl Saved {
+    /// Returns the file in memory that still holds a record that could not be saved, if there is
+    /// one.
+    pub(super) fn kept_in_memory(&self) -> Option<&str> {
+        match self {
+            Self::Failed(failure) => failure.reason.rsplit_once(KEPT).map(|(_, path)| path),
+            Self::Durable(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
 /// Sees to it that the record is on disk: a private torcd is ended, which takes its final snapshot;
 /// that of the user is asked for one.
 pub(super) async fn save(mut target: Target, display: &mut Display, stop: &mut Stop) -> Saved {

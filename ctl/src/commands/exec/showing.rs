@@ -1,6 +1,6 @@
 //! What goes to which of our streams: the choices, and the last words.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use super::Args;
 use super::args::Print;
@@ -12,6 +12,7 @@ use super::summary::Summary;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::format::Format;
+use crate::output::stdout::Stdout;
 use crate::progress::display::Mode;
 use crate::stderr;
 use crate::style::Palette;
@@ -71,12 +72,10 @@ pub(super) fn tell(ctx: &Context, outcome: &Outcome) -> Result<(), CliError> {
             Format::Ndjson | Format::Table | Format::Csv => serde_json::to_string(&summary),
         };
         let json = json.map_err(io::Error::from)?;
-        // Nobody may be left to read it; the exit code tells the essential.
-        drop(writeln!(io::stdout(), "{json}"));
         if !matches!(outcome.saved, Saved::Durable(_)) {
             stderr::say(report::text(outcome, Palette::PLAIN, true).trim_end());
         }
-        return Ok(());
+        return Ok(Stdout::new(ctx.globals.format, ctx.globals.color).line(&json)?);
     }
     let palette = Palette::new(ctx.globals.color, io::stderr().is_terminal());
     let text = report::text(outcome, palette, ctx.globals.quiet);

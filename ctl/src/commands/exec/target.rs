@@ -6,7 +6,7 @@ use torc_protocol::request::Status;
 use torc_protocol::spec::StdioMode;
 
 use super::args::RecordArgs;
-use super::plan::absolute;
+use super::plan::{Plan, absolute};
 use crate::client::Client;
 use crate::context::{Context, default_database};
 use crate::error::{CliError, ErrorKind};
@@ -26,12 +26,39 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Connects to the user's torcd if it runs and nothing asks for a private one; else starts one.
+    /// Finds the torcd for the jobs, and settles what depends on which it is. The output directory is
+    /// made before a private torcd is started, and for that of the user only when files go there for
+    /// certain.
     pub(super) async fn open(
         ctx: &Context,
         record: &RecordArgs,
         detach: bool,
+        plan: &mut Plan,
     ) -> Result<Self, CliError> {
+        let target = match Self::running(ctx, record, detach).await? {
+            Some(target) => {
+                plan.set_stdio(target.default_stdio());
+                if plan.writes_files() {
+                    plan.make_output_dir()?;
+                }
+                target
+            }
+            None => {
+                plan.make_output_dir()?;
+                let target = Self::start(ctx, record).await?;
+                plan.set_stdio(target.default_stdio());
+                target
+            }
+        };
+        Ok(target)
+    }
+
+    /// Connects to the user's torcd if it runs and nothing asks for a private one.
+    async fn running(
+        ctx: &Context,
+        record: &RecordArgs,
+        detach: bool,
+    ) -> Result<Option<Self>, CliError> {
         let wants_private = ctx.globals.standalone || ctx.globals.db.is_some() || record.any();
         if wants_private && detach {
             return Err(CliError::usage(
@@ -41,7 +68,7 @@ impl Target {
         }
         if !wants_private && let Some(mut client) = ctx.running().await? {
             let in_memory = client.call(Status).await?.in_memory;
-            return Ok(Self { client, private: None, record: None, in_memory });
+            return Ok(Some(Self { client, private: None, record: None, in_memory }));
         }
         if detach {
             return Err(CliError::new(
@@ -50,9 +77,10 @@ impl Target {
             )
             .hint("start one with `torcctl daemon start`"));
         }
-        Self::start(ctx, record).await
+        Ok(None)
     }
 
+    /// Starts a private one.
     async fn start(ctx: &Context, record: &RecordArgs) -> Result<Self, CliError> {
         let path = match &ctx.globals.db {
             Some(path) => absolute(path)?,
@@ -64,7 +92,8 @@ impl Target {
             snapshot_interval: record.snapshot_interval_seconds,
             fresh: record.fresh,
             steal: record.steal,
-            log: ctx.globals.log_level(),
+            // What goes wrong is in the report; an error beyond that is for whoever starts it.
+            log: ctx.globals.log_level().or(Some("error")),
             ..Launch::new(ctx.torcd()?, home(path.clone()))
         };
         let private = Standalone::start(&launch).await?;
@@ -79,6 +108,11 @@ impl Target {
         if let Some(private) = self.private {
             drop(private.ended().await);
         }
+    }
+
+    /// Returns whether its record is gone with it unless a snapshot saves it.
+    pub(super) fn is_private_in_memory(&self) -> bool {
+        self.private.is_some() && self.in_memory
     }
 
     /// Returns where output goes when nothing else was asked for.

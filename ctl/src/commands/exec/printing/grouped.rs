@@ -11,16 +11,16 @@ use crate::client::Client;
 use crate::error::{CliError, ErrorKind};
 use crate::stderr;
 
-/// Prints attempts until no more come.
+/// Prints attempts until no more come, and returns whether all could be shown.
 pub(super) async fn print(
     mut attempts: mpsc::UnboundedReceiver<Attempt>,
     socket: PathBuf,
     keep_order: bool,
     closing: watch::Sender<bool>,
-) {
+) -> bool {
     let mut order = keep_order.then(Order::new);
     let mut client = None;
-    let mut printer = Printer { socket, client: &mut client };
+    let mut printer = Printer { socket, client: &mut client, all_shown: true };
     while let Some(attempt) = attempts.recv().await {
         let due = match &mut order {
             Some(order) => order.take(&attempt),
@@ -28,18 +28,20 @@ pub(super) async fn print(
         };
         if printer.print(due).await.is_break() {
             drop(closing);
-            return;
+            return printer.all_shown;
         }
     }
     if let Some(order) = order {
         // Whether anybody reads the last of it makes no difference.
         let _ = printer.print(order.rest()).await;
     }
+    printer.all_shown
 }
 
 struct Printer<'a> {
     socket: PathBuf,
     client: &'a mut Option<Client>,
+    all_shown: bool,
 }
 
 impl Printer<'_> {
@@ -53,6 +55,7 @@ impl Printer<'_> {
                 if error.kind == ErrorKind::BrokenPipe {
                     return std::ops::ControlFlow::Break(());
                 }
+                self.all_shown = false;
                 stderr::say(&format!(
                     "cannot show the output of job {}: {}",
                     attempt.job, error.message

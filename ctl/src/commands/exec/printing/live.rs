@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use torc_protocol::id::AttemptId;
 
 use super::{Attempt, stream};
@@ -23,19 +23,21 @@ struct Pool {
     free: Mutex<Vec<Client>>,
 }
 
-/// Prints attempts until no more come and all have ended. With `several` jobs lines stay whole.
+/// Prints attempts until no more come and all have ended, and returns whether all could be shown.
+/// With `several` jobs lines stay whole.
 pub(super) async fn print(
     mut attempts: mpsc::UnboundedReceiver<Attempt>,
     socket: PathBuf,
     several: bool,
     closing: watch::Sender<bool>,
-) {
+) -> bool {
     let pool = Arc::new(Pool {
         socket,
         permits: Semaphore::new(CONNECTIONS),
         free: Mutex::new(Vec::new()),
     });
     let mut readers = JoinSet::new();
+    let mut all_shown = true;
     loop {
         tokio::select! {
             attempt = attempts.recv() => match attempt {
@@ -45,17 +47,27 @@ pub(super) async fn print(
                 None => break,
             },
             Some(result) = readers.join_next() => {
-                if !several && is_closed(result) {
+                all_shown &= !has_failed(&result);
+                if !several && is_closed(&result) {
                     closing.send_replace(true);
                 }
             }
         }
     }
-    while readers.join_next().await.is_some() {}
+    while let Some(result) = readers.join_next().await {
+        all_shown &= !has_failed(&result);
+    }
+    all_shown
 }
 
-fn is_closed(result: Result<Result<(), CliError>, tokio::task::JoinError>) -> bool {
+type Shown = Result<Result<(), CliError>, JoinError>;
+
+fn is_closed(result: &Shown) -> bool {
     matches!(result, Ok(Err(error)) if error.kind == ErrorKind::BrokenPipe)
+}
+
+fn has_failed(result: &Shown) -> bool {
+    !matches!(result, Ok(Ok(()))) && !is_closed(result)
 }
 
 async fn follow(pool: Arc<Pool>, attempt: AttemptId, several: bool) -> Result<(), CliError> {
