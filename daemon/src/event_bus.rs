@@ -89,7 +89,10 @@ impl EventBus {
     /// Lets somebody watch a workflow from here on.
     pub fn watch(&mut self, workflow: WorkflowId) -> Subscription {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        self.watchers.entry(workflow).or_default().push(sender);
+        let watchers = self.watchers.entry(workflow).or_default();
+        // Those who have gone are noticed here too: there may be no event for hours.
+        watchers.retain(|watcher| !watcher.is_closed());
+        watchers.push(sender);
         receiver
     }
 
@@ -183,6 +186,15 @@ mod tests {
         assert!(bus.history(W, 10).is_none());
         assert_eq!(bus.history(W, 11).unwrap().len(), REMEMBERED);
         assert!(bus.history(W, bus.next_seq() + 1).is_none());
+    }
+
+    #[test]
+    fn watchers_that_have_gone_are_forgotten_without_any_event() {
+        let mut bus = EventBus::default();
+        let stays = bus.watch(W);
+        (0..100).for_each(|_| drop(bus.watch(W)));
+        assert!(bus.watchers[&W].len() <= 2);
+        drop(stays);
     }
 
     #[test]

@@ -23,8 +23,10 @@ use crate::session;
 use crate::sys;
 use crate::sys::socket::FileLock;
 
-/// So many connections are served at a time; the next waits.
-const CONNECTIONS: usize = 1_024;
+/// So many connections are served at a time at the most; the next waits.
+const CONNECTIONS: u64 = 1_024;
+/// So many open files are kept for what is not a connection.
+const OTHER_FILES: u64 = 128;
 /// How long to wait when the system cannot give us a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -94,7 +96,7 @@ impl Listening {
     ) -> io::Result<()> {
         let Some(listener) = self.listener.take() else { return Ok(()) };
         let listener = UnixListener::from_std(listener)?;
-        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        let permits = Arc::new(Semaphore::new(connections(sys::process::open_files_limit())));
         loop {
             let Ok(permit) = permits.clone().acquire_owned().await else { return Ok(()) };
             let accepted = tokio::select! {
@@ -117,6 +119,13 @@ impl Listening {
             }
         }
     }
+}
+
+/// Returns how many connections are served at a time where so many files can be open: without a
+/// connection to spare we could not even refuse, and snapshots need files too.
+fn connections(open_files: u64) -> usize {
+    let room = open_files.saturating_sub(OTHER_FILES).max(open_files / 2);
+    room.clamp(1, CONNECTIONS) as usize
 }
 
 impl Drop for Listening {
@@ -169,5 +178,18 @@ fn is_ours(stream: &UnixStream) -> bool {
             tracing::warn!("refused a connection whose owner is unknown: {error}");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::connections;
+
+    #[test]
+    fn connections_leave_files_for_the_rest() {
+        assert_eq!(connections(1_024), 896);
+        assert_eq!(connections(64), 32);
+        assert_eq!(connections(0), 1);
+        assert_eq!(connections(u64::MAX), 1_024);
     }
 }

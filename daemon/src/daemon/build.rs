@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use torc_protocol::time::Timestamp;
 
 use crate::config::{Config, Database};
-use crate::daemon::database::Opened;
+use crate::daemon::database::{JOURNAL_NAME, Opened};
 use crate::daemon::start_error::StartError;
 use crate::dispatcher::input::{DispatcherHandle, Input};
 use crate::dispatcher::restore::Unfinished;
@@ -44,6 +45,8 @@ pub(super) struct Core {
 /// The parts of a daemon that writes.
 pub(super) struct CoreWriting {
     pub(super) dispatcher: DispatcherHandle,
+    /// Closed when its thread has ended, whatever ended it.
+    pub(super) dispatcher_gone: oneshot::Receiver<()>,
     pub(super) node: LocalNode,
     pub(super) snapshots: SnapshotHandle,
     pub(super) snapshotter: JoinHandle<()>,
@@ -62,6 +65,17 @@ impl Core {
     pub(super) fn trigger_snapshot(&self) {
         if let Some(writing) = &self.writing {
             writing.snapshots.trigger();
+        }
+    }
+
+    /// Waits until nobody owns the truth any more, which only a fault of ours brings about.
+    pub(super) async fn lost(&mut self) {
+        match &mut self.writing {
+            Some(writing) => {
+                // Nothing is ever sent there.
+                let _ = (&mut writing.dispatcher_gone).await;
+            }
+            None => std::future::pending().await,
         }
     }
 }
@@ -119,7 +133,7 @@ fn build_writing(
         pid: std::process::id(),
     };
     let (inputs, receiver) = channel();
-    let journal = opened.staging.join("begun");
+    let journal = opened.staging.join(JOURNAL_NAME);
     let dispatcher = DispatcherHandle::new(inputs);
     let start_worker = {
         let (dispatcher, runtime) = (dispatcher.clone(), tokio::runtime::Handle::current());
@@ -140,24 +154,30 @@ fn build_writing(
         host,
         socket: config.socket.display().to_string(),
     });
-    owner.restore(unfinished).map_err(|error| {
+    owner.restore(unfinished, &opened.begun).map_err(|error| {
         StartError::new(1, format!("cannot restore {}: {error}", opened.home.describe()))
     })?;
+    let (alive, dispatcher_gone) = oneshot::channel();
     std::thread::Builder::new()
         .name("dispatcher".to_owned())
-        .spawn(move || owner.run(&receiver))
+        .spawn(move || {
+            let _alive = alive;
+            owner.run(&receiver);
+        })
         .map_err(StartError::system("start a thread"))?;
     let (snapshotter, snapshots) = Snapshotter::new(snapshotter::Parts {
         dispatcher: dispatcher.clone(),
         source: source(opened, &config)?,
         author,
         target: config.snapshot,
+        database: opened.home.file(),
         keep: config.keep,
         interval: config.interval,
         stdout: stdout.clone(),
     });
     Ok(CoreWriting {
         dispatcher,
+        dispatcher_gone,
         node,
         snapshots,
         snapshotter: tokio::spawn(snapshotter.run()),

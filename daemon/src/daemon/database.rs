@@ -1,9 +1,12 @@
 //! Finds the database a home, and loads into it what an earlier daemon left.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use torc_protocol::id::AttemptId;
+use torc_protocol::journal;
 use torc_protocol::paths::{self, DATABASE_NAME};
 
 use crate::config::{Config, Database};
@@ -15,6 +18,9 @@ use crate::store::home::{Home, PrivateDir};
 use crate::store::image;
 use crate::store::verify::{self, VerifyError};
 use crate::sys;
+
+/// The name of the worker's journal in a directory of ours.
+pub(super) const JOURNAL_NAME: &str = "begun";
 
 /// A home, and a private directory for copies on their way to disk.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub(super) struct Opened {
     pub(super) load: Option<PathBuf>,
     /// What keeps other daemons away from what we write.
     pub(super) leases: Vec<Lease>,
+    /// The attempts that the worker of a daemon which died over this database had begun.
+    pub(super) begun: HashSet<AttemptId>,
 }
 
 /// Finds the home that the configuration asks for.
@@ -46,6 +54,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
         held.push(path.clone());
     }
     let leases = take_leases(held, config.steal).await?;
+    let begun = leases.iter().filter_map(Lease::predecessor).flat_map(begun_under).collect();
     let opened = match &config.database {
         Database::File(path) => on_disk(config, path)?,
         Database::PureMemory => in_memory(config, false).await?,
@@ -53,7 +62,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
             in_memory(config, paths::memory_dir().is_some()).await?
         }
     };
-    Ok(Opened { leases, ..opened })
+    Ok(Opened { leases, begun, ..opened })
 }
 
 async fn take_leases(targets: Vec<PathBuf>, steal: bool) -> Result<Vec<Lease>, StartError> {
@@ -71,7 +80,14 @@ fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
     }
     let dir = private_dir()?;
     let (home, staging) = (Home::File(path.to_owned()), dir.path().to_owned());
-    Ok(Opened { home, staging, _staging_dir: Some(dir), load: None, leases: Vec::new() })
+    Ok(Opened {
+        home,
+        staging,
+        _staging_dir: Some(dir),
+        load: None,
+        leases: Vec::new(),
+        begun: HashSet::new(),
+    })
 }
 
 async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError> {
@@ -84,11 +100,25 @@ async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError
     let found = load(&config.snapshot, &into).await?;
     if on_tmpfs {
         let home = Home::Tmpfs(dir);
-        return Ok(Opened { home, staging, _staging_dir: None, load: None, leases: Vec::new() });
+        return Ok(Opened {
+            home,
+            staging,
+            _staging_dir: None,
+            load: None,
+            leases: Vec::new(),
+            begun: HashSet::new(),
+        });
     }
     let load = found.then_some(into);
     let home = Home::Memory;
-    Ok(Opened { home, staging, _staging_dir: Some(dir), load, leases: Vec::new() })
+    Ok(Opened {
+        home,
+        staging,
+        _staging_dir: Some(dir),
+        load,
+        leases: Vec::new(),
+        begun: HashSet::new(),
+    })
 }
 
 /// Loads the newest good snapshot, and returns whether there was one.
@@ -137,7 +167,14 @@ fn read_only(path: &Path) -> Result<Opened, StartError> {
         _ => refused(error.to_string()),
     })?;
     let home = Home::ReadOnly(shown);
-    Ok(Opened { home, staging, _staging_dir: Some(dir), load: None, leases: Vec::new() })
+    Ok(Opened {
+        home,
+        staging,
+        _staging_dir: Some(dir),
+        load: None,
+        leases: Vec::new(),
+        begun: HashSet::new(),
+    })
 }
 
 fn set_aside(path: &Path) -> Result<(), StartError> {
@@ -176,6 +213,21 @@ fn private_dir() -> Result<PrivateDir, StartError> {
             }
         }
     }
+}
+
+/// Returns what the worker of a daemon that died has noted, which is in memory still.
+fn begun_under(pid: u32) -> HashSet<AttemptId> {
+    let parent = paths::memory_dir().or_else(|| paths::runtime_dir().ok());
+    let entries = parent.and_then(|parent| fs::read_dir(parent).ok());
+    let prefix = format!("{pid}-");
+    entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .filter_map(|entry| fs::read(entry.path().join(JOURNAL_NAME)).ok())
+        .flat_map(|bytes| journal::attempts(&bytes))
+        .collect()
 }
 
 /// Removes what killed daemons have left here, unless it holds a database: that may be wanted.

@@ -37,6 +37,7 @@ const FLUSH: Duration = Duration::from_millis(200);
 ///
 /// When it cannot start.
 pub fn run(config: Config, stderr: Lines) -> Result<u8, StartError> {
+    sys::signals::survive_file_size_limit().map_err(StartError::system("ignore a signal"))?;
     sys::process::adopt_orphans().map_err(StartError::system("adopt orphans"))?;
     // All paths are absolute by now, and a file system must not stay mounted for our sake.
     std::env::set_current_dir("/").map_err(StartError::system("go to /"))?;
@@ -76,7 +77,7 @@ async fn serve(
     let stdout =
         Lines::to(std::io::stdout(), "stdout").map_err(StartError::system("start a thread"))?;
     let socket = config.socket.display().to_string();
-    let built = build::build(config, opened, listening, shutdown, &stdout)?;
+    let mut built = build::build(config, opened, listening, shutdown, &stdout)?;
     stdout.say(format!("TORCD_READY socket={socket} pid={}", std::process::id()));
     let end = loop {
         tokio::select! {
@@ -86,6 +87,10 @@ async fn serve(
             },
             Some(request) = shutdowns.recv() => {
                 break End { grace: request.grace, client: Some(request) };
+            }
+            () = built.core.lost() => {
+                tracing::error!("the dispatcher has broken down, so torcd ends");
+                break End { grace: Some(END_GRACE), client: None };
             }
             () = cut(&mut lifeline) => break End { grace: Some(END_GRACE), client: None },
         }

@@ -22,6 +22,7 @@ impl Dispatcher {
         for action in std::mem::take(&mut self.turn.actions) {
             self.carry_out(action, now)?;
         }
+        self.remove_given_up()?;
         self.write_attempts()?;
         self.write_jobs()?;
         self.write_counts()
@@ -29,7 +30,7 @@ impl Dispatcher {
 
     fn carry_out(&mut self, action: Action, now: Timestamp) -> SqlResult<()> {
         match action {
-            Action::Set(key, state) => self.note_state(key, state),
+            Action::Set { job, state, attempts } => self.note_state(job, state, attempts),
             Action::CancelWaiting(key, count) => {
                 let id = WorkflowId(key.0);
                 job::cancel_waiting(self.store.writing()?, id)?;
@@ -47,20 +48,16 @@ impl Dispatcher {
     }
 
     /// Takes note of the state of a job, and keeps what else this turn knows of it.
-    fn note_state(&mut self, key: JobKey, state: State) {
+    fn note_state(&mut self, key: JobKey, state: State, attempts: u32) {
         let Some(id) = self.job_id(key) else { return };
-        let workflow = WorkflowId(key.workflow.0);
-        let attempts = self.engine.job(key).map(|job| job.attempts);
+        let (workflow, status) = (WorkflowId(key.workflow.0), status_of(state));
         let change = self.turn.jobs.entry(id).or_insert(JobChange {
             workflow,
-            status: JobStatus::Ready,
-            attempts: attempts.unwrap_or(0),
+            status,
+            attempts,
             return_code: None,
         });
-        change.status = status_of(state);
-        if let Some(attempts) = attempts {
-            change.attempts = attempts;
-        }
+        (change.status, change.attempts) = (status, attempts);
     }
 
     fn open_lane(&mut self, lane: u32, key: WorkflowKey, settings: u32, width: u32) {
@@ -82,15 +79,11 @@ impl Dispatcher {
         let Some(id) = self.job_id(key) else { return Ok(()) };
         let (name, command) = job::command(self.store.reading(), id)?;
         let attempt = AttemptId { job: id, number: AttemptNumber(number) };
-        self.note_state(key, State::Pending);
+        self.note_state(key, State::Pending, number);
         let flight =
             InFlight { job: key, name: name.clone(), pid: None, started_at: Timestamp::default() };
         self.in_flight.insert(attempt, flight);
-        let start = StartJob { attempt, name, command };
-        match self.turn.requests.last_mut() {
-            Some(WorkerRequest::Start { lane: last, jobs }) if *last == lane => jobs.push(start),
-            _ => self.turn.requests.push(WorkerRequest::Start { lane, jobs: vec![start] }),
-        }
+        self.turn.start(lane, StartJob { attempt, name, command });
         Ok(())
     }
 
@@ -146,7 +139,7 @@ impl Dispatcher {
                     let Some(flight) = self.in_flight.get(&id) else { continue };
                     let running = attempt::Running {
                         node: &self.host,
-                        pid: flight.pid.unwrap_or(0),
+                        pid: flight.pid,
                         started_at: flight.started_at,
                     };
                     attempt::put_running(connection, id, running)?;

@@ -32,18 +32,20 @@ impl Dispatcher {
         let found = found.map_err(|error| not_recorded(&error.to_string()))?;
         let id = found.ok_or_else(|| not_found("there is no such workflow".to_owned()))?.id;
         let mut canceled = Canceled { workflow_id: id, canceled: 0, stopping: 0 };
-        let Some(active) = self.active.get_mut(&id) else { return Ok(canceled) };
-        active.cause = StopCause::Canceled;
-        active.grace = request.grace;
+        if !self.active.contains_key(&id) {
+            return Ok(canceled);
+        }
+        let selected = request.jobs.iter().map(|selector| self.select_job(id, selector));
+        let keys = selected.collect::<Result<Vec<_>, _>>()?;
+        if let Some(active) = self.active.get_mut(&id) {
+            active.cause = StopCause::Canceled;
+            active.grace = request.grace;
+        }
         if request.jobs.is_empty() {
             let key = WorkflowKey(id.0);
             let counts = self.engine.cancel(key, &mut self.turn.actions).unwrap_or((0, 0));
             (canceled.canceled, canceled.stopping) = counts;
             return Ok(canceled);
-        }
-        let mut keys = Vec::with_capacity(request.jobs.len());
-        for selector in &request.jobs {
-            keys.push(self.select_job(id, selector)?);
         }
         for key in keys {
             match self.engine.cancel_job(key, &mut self.turn.actions) {
@@ -93,6 +95,11 @@ impl Dispatcher {
                 *totals.jobs.of(*status) += *counts.of(*status);
             }
         }
+        if self.broken.is_some() {
+            // Nothing is recorded any more, and that is when people ask.
+            let _ = reply.send(Ok(totals));
+            return;
+        }
         self.turn.reply(reply, totals);
     }
 
@@ -118,7 +125,7 @@ impl Dispatcher {
         generation: Generation,
         outcome: &Result<SnapshotView, SnapshotFailure>,
     ) {
-        let stored = self.store.all_or_nothing(|connection| {
+        let stored = self.store.aside(|connection| {
             snapshot::finish(connection, generation, outcome, Timestamp::now())
         });
         if let Err(error) = stored {
@@ -142,6 +149,7 @@ impl Dispatcher {
             self.cancel_everything(StopCause::Shutdown, request.grace);
         } else {
             for active in self.active.values_mut() {
+                active.cause = StopCause::Shutdown;
                 active.grace = request.grace;
             }
             self.engine.stop(&mut self.turn.actions);

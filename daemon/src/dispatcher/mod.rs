@@ -11,15 +11,19 @@
 //! - [`turn`]: what one turn has collected.
 //! - [`actions`]: what the engine wants done.
 //! - [`attempts`]: what the worker reports.
-//! - [`submission`], [`watch`], [`control`]: what clients and the snapshotter ask.
+//! - [`submission`], [`watch`], [`control`]: what clients and the snapshotter ask; [`admission`]:
+//!   what may be submitted.
 //! - [`restore`]: what an earlier daemon left unfinished.
 
 mod actions;
+mod admission;
 mod attempts;
 mod control;
 pub mod input;
 pub mod restore;
 mod submission;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod watch;
 
@@ -28,10 +32,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
 use torc_protocol::id::{AttemptId, JobId, WorkflowId};
 use torc_protocol::result::StopCause;
 use torc_protocol::spec::{JobContext, JobSettings};
 use torc_protocol::time::Timestamp;
+use torc_protocol::worker::WorkerRequest;
 
 use crate::dispatcher::input::{Input, StopRequest};
 use crate::dispatcher::submission::Draft;
@@ -85,6 +91,8 @@ pub(crate) struct Dispatcher {
     socket: String,
     active: HashMap<WorkflowId, Active>,
     drafts: HashMap<WorkflowId, Draft>,
+    /// Submissions that are still to be removed from the database.
+    given_up: Vec<WorkflowId>,
     in_flight: HashMap<AttemptId, InFlight>,
     /// What the present turn has collected.
     turn: Turn,
@@ -131,6 +139,7 @@ impl Dispatcher {
             socket: parts.socket,
             active: HashMap::new(),
             drafts: HashMap::new(),
+            given_up: Vec::new(),
             in_flight: HashMap::new(),
             turn: Turn::default(),
             stop: None,
@@ -142,26 +151,45 @@ impl Dispatcher {
     /// Runs until every sender of inputs is gone.
     pub(crate) fn run(mut self, inputs: &Receiver<Input>) {
         loop {
-            let wait = match self.engine.next_due() {
-                Some(due) => Duration::from_micros(due.saturating_sub(self.moment())),
-                None => IDLE,
-            };
-            match inputs.recv_timeout(wait) {
-                Ok(Input::Close { closed }) => {
-                    drop(self);
-                    // Whoever waits for it may have given up.
-                    let _ = closed.send(());
-                    return;
-                }
-                Ok(first) => {
-                    self.apply(first);
-                    inputs.try_iter().take(TURN_LIMIT).for_each(|input| self.apply(input));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+            let closed = match inputs.recv_timeout(self.patience()) {
+                Ok(first) => self.take_in(first, inputs),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
-            }
+            };
             self.finish_turn();
+            if let Some(closed) = closed {
+                drop(self);
+                // Whoever waits for it may have given up.
+                let _ = closed.send(());
+                return;
+            }
         }
+    }
+
+    /// Returns how long until there is something to do even if nothing comes in.
+    fn patience(&self) -> Duration {
+        if self.broken.is_some() {
+            return IDLE;
+        }
+        if !self.given_up.is_empty() {
+            return Duration::ZERO;
+        }
+        match self.engine.next_due() {
+            Some(due) => Duration::from_micros(due.saturating_sub(self.moment())),
+            None => IDLE,
+        }
+    }
+
+    /// Applies an input and those that wait behind it. Returns whom to tell that the database is
+    /// closed, once that is asked for.
+    fn take_in(&mut self, first: Input, inputs: &Receiver<Input>) -> Option<oneshot::Sender<()>> {
+        for input in std::iter::once(first).chain(inputs.try_iter().take(TURN_LIMIT)) {
+            if let Input::Close { closed } = input {
+                return Some(closed);
+            }
+            self.apply(input);
+        }
+        None
     }
 
     fn moment(&self) -> Moment {
@@ -188,7 +216,7 @@ impl Dispatcher {
             Input::Serialize { into, reply } => self.serialize(into, reply),
             Input::Node(event) => self.node_event(event),
             Input::Stop(request) => self.stop(request),
-            // Only ever sent after all else, so it begins a turn.
+            // Ends the turn before it gets here.
             Input::Close { .. } => {}
         }
     }
@@ -216,9 +244,11 @@ impl Dispatcher {
             }
             Some(reason) => {
                 self.bus.discard();
+                self.store.roll_back();
                 let error = turn::not_recorded(reason);
                 turn.replies.into_iter().for_each(|reply| reply(Err(error.clone())));
                 watch::refuse(turn.watches, &error);
+                self.send_only_stops(turn.requests);
             }
         }
         self.answer_stop();
@@ -229,6 +259,22 @@ impl Dispatcher {
         tracing::error!("the database takes no more changes, so all jobs are stopped: {reason}");
         self.broken = Some(reason.to_owned());
         self.stop_all_attempts(None);
+    }
+
+    /// Stops what a turn that is not recorded wants stopped. What it wants started is not.
+    fn send_only_stops(&mut self, requests: Vec<WorkerRequest>) {
+        let worker = self.node.worker();
+        for request in requests {
+            match request {
+                WorkerRequest::Stop { .. } => worker.send(request),
+                WorkerRequest::Start { jobs, .. } => {
+                    for job in jobs {
+                        self.in_flight.remove(&job.attempt);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Answers whoever waits for the end of all attempts, once they have ended.

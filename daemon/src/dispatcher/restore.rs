@@ -2,15 +2,19 @@
 //!
 //! Runs once, before the first turn. Whatever was running then is lost: nobody saw its end.
 
-use torc_protocol::id::WorkflowId;
+use std::collections::HashSet;
+
+use thiserror::Error;
+use torc_protocol::id::{AttemptId, WorkflowId};
 use torc_protocol::spec::{JobContext, WorkflowSpec};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Timestamp;
-use torc_protocol::view::WorkflowView;
+use torc_protocol::view::{JobView, WorkflowView};
 
 use crate::dispatcher::Dispatcher;
 use crate::engine::job::{Job, State};
-use crate::store::sql::SqlResult;
+use crate::store::sql::{SqlError, SqlResult};
+use crate::store::tables::job::JobState;
 use crate::store::tables::{attempt, job, settings, workflow};
 
 /// What to do with a workflow that has not ended.
@@ -22,17 +26,34 @@ pub enum Unfinished {
     Settle,
 }
 
+/// Why what was left cannot be gone on with.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Sqlite(#[from] SqlError),
+    /// What became of it cannot be recorded.
+    #[error("the database takes no changes: {0}")]
+    NotRecorded(String),
+}
+
 const REASON: &str = "the torcd that ran it ended without seeing how it ended";
 
 impl Dispatcher {
-    /// Goes on with the unfinished workflows, or settles them. Returns how many there were.
+    /// Goes on with the unfinished workflows, or settles them. Returns how many there were. `begun`
+    /// are attempts that may have run, though only that they were assigned is recorded.
     ///
     /// # Errors
     ///
     /// When SQLite fails.
-    pub(crate) fn restore(&mut self, what: Unfinished) -> SqlResult<usize> {
+    pub(crate) fn restore(
+        &mut self,
+        what: Unfinished,
+        begun: &HashSet<AttemptId>,
+    ) -> Result<usize, RestoreError> {
         let unfinished = workflow::unfinished(self.store.reading())?;
         let count = unfinished.len();
+        self.record_begun(begun)?;
         for (view, max_parallel_jobs) in unfinished {
             let now = Timestamp::now();
             let connection = self.store.writing()?;
@@ -51,7 +72,27 @@ impl Dispatcher {
             }
         }
         self.finish_turn();
-        Ok(count)
+        match &self.broken {
+            None => Ok(count),
+            Some(reason) => Err(RestoreError::NotRecorded(reason.clone())),
+        }
+    }
+
+    /// Records that attempts run which were assigned when their torcd died, and had begun.
+    fn record_begun(&mut self, begun: &HashSet<AttemptId>) -> SqlResult<()> {
+        for id in begun {
+            let found = job::by_id(self.store.reading(), id.job)?;
+            let assigned =
+                |job: &JobView| job.status == JobStatus::Pending && job.attempts == id.number.0;
+            if found.as_ref().is_some_and(assigned) {
+                let (node, now) = (self.host.clone(), Timestamp::now());
+                let running = attempt::Running { node: &node, pid: None, started_at: now };
+                let connection = self.store.writing()?;
+                attempt::put_running(connection, *id, running)?;
+                job::set(connection, id.job, JobStatus::Running, id.number.0, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn resume(
@@ -66,10 +107,7 @@ impl Dispatcher {
         let mut jobs = Vec::with_capacity(states.len());
         for mut one in states {
             let state = state_of(one.status);
-            if one.status == JobStatus::Pending {
-                // It was assigned ahead, and nothing says that it began.
-                one.attempts = one.attempts.saturating_sub(1);
-            }
+            forget_unbegun(&mut one);
             if state == State::Ready && one.status != JobStatus::Ready {
                 let connection = self.store.writing()?;
                 job::set(connection, one.id, JobStatus::Ready, one.attempts, None)?;
@@ -101,6 +139,7 @@ impl Dispatcher {
                 JobStatus::Blocked | JobStatus::Ready | JobStatus::Pending => JobStatus::Canceled,
                 ended => ended,
             };
+            forget_unbegun(&mut one);
             if settled != one.status {
                 one.status = settled;
                 let code = (settled == JobStatus::Failed).then_some(-1);
@@ -113,6 +152,13 @@ impl Dispatcher {
         workflow::set_counts(connection, id, &counts)?;
         workflow::finish(connection, id, WorkflowStatus::Canceled, now)?;
         settings::delete_environment(connection, id)
+    }
+}
+
+/// Takes back an attempt that was assigned ahead: nothing says that it began.
+fn forget_unbegun(job: &mut JobState) {
+    if job.status == JobStatus::Pending {
+        job.attempts = job.attempts.saturating_sub(1);
     }
 }
 

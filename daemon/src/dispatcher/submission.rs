@@ -10,14 +10,18 @@ use torc_protocol::result::StopCause;
 use torc_protocol::spec::{JobSpec, WorkflowSpec};
 use torc_protocol::time::Timestamp;
 
+use crate::dispatcher::admission::{check_job, check_spec, invalid};
 use crate::dispatcher::input::{Input, Reply};
 use crate::dispatcher::turn::{Turn, not_recorded};
 use crate::dispatcher::{Active, Dispatcher};
 use crate::engine::job::{Job, Settings, State, WorkflowKey};
 use crate::engine::transition::Submission;
 use crate::event_bus::Subscription;
-use crate::store::sql::is_duplicate;
+use crate::store::sql::{SqlResult, is_duplicate};
 use crate::store::tables::{job, settings, workflow};
+
+/// So many jobs of a submission that was given up are removed in one turn: the others wait as long.
+const SLICE: usize = 2_000;
 
 /// A submission that has not ended.
 pub(super) struct Draft {
@@ -32,7 +36,8 @@ impl Dispatcher {
             self.parked.push(Input::Begin { spec, reply });
             return;
         }
-        if let Err(error) = self.check_open().and_then(|()| self.check_spec(&spec)) {
+        let node = self.engine.capacity().map(|cpus| (self.host.as_str(), cpus));
+        if let Err(error) = self.check_open().and_then(|()| check_spec(&spec, node)) {
             return Turn::refuse(reply, error);
         }
         let stored = self.store.all_or_nothing(|connection| {
@@ -150,13 +155,21 @@ impl Dispatcher {
     }
 
     pub(super) fn drop_draft(&mut self, id: WorkflowId) {
-        if self.drafts.remove(&id).is_none() {
-            return;
+        if self.drafts.remove(&id).is_some() {
+            self.given_up.push(id);
         }
-        let deleted = self.store.all_or_nothing(|connection| workflow::delete(connection, id));
-        if let Err(error) = deleted {
-            tracing::warn!("cannot remove the submission {id} that was given up: {error}");
+    }
+
+    /// Removes a part of what was given up from the database. What is left of it when the daemon
+    /// ends is removed at the next start.
+    pub(super) fn remove_given_up(&mut self) -> SqlResult<()> {
+        let Some(id) = self.given_up.last().copied() else { return Ok(()) };
+        let connection = self.store.writing()?;
+        if job::delete_some(connection, id, SLICE)? < SLICE {
+            workflow::delete(connection, id)?;
+            self.given_up.pop();
         }
+        Ok(())
     }
 
     /// Refuses while the daemon is ending, or cannot record.
@@ -174,45 +187,6 @@ impl Dispatcher {
         }
         Ok(())
     }
-
-    fn check_spec(&self, spec: &WorkflowSpec) -> Result<(), RequestError> {
-        if spec.name.is_empty() || spec.name.contains('\0') {
-            return Err(invalid("a workflow needs a name without NUL characters".to_owned()));
-        }
-        if spec.max_parallel_jobs == Some(0) {
-            return Err(invalid("a workflow that may run no job at a time never ends".to_owned()));
-        }
-        for path in [&spec.context.working_dir, &spec.context.output_dir] {
-            if !path.starts_with('/') {
-                return Err(invalid(format!("'{path}' is not an absolute path")));
-            }
-        }
-        let Some(cpus) = self.engine.capacity().filter(|_| spec.max_parallel_jobs.is_none()) else {
-            return Ok(());
-        };
-        match spec.settings.iter().find(|settings| settings.cpus > cpus) {
-            None => Ok(()),
-            Some(settings) => Err(invalid(format!(
-                "a job that takes {} CPUs can never start: {} has {cpus}",
-                settings.cpus, self.host
-            ))
-            .hint("ask for fewer CPUs, or set how many jobs run at a time")),
-        }
-    }
-}
-
-fn check_job(job: &JobSpec, kinds: usize) -> Result<(), RequestError> {
-    if job.name.is_empty() || job.name.contains('\0') {
-        return Err(invalid(format!("a job needs a name without NUL characters: {:?}", job.name)));
-    }
-    if job.settings as usize >= kinds {
-        return Err(invalid(format!("job '{}' names settings that were not sent", job.name)));
-    }
-    Ok(())
-}
-
-fn invalid(message: String) -> RequestError {
-    RequestError::new(ErrorCode::InvalidRequest, message)
 }
 
 fn no_submission() -> RequestError {

@@ -11,10 +11,14 @@ use torc_protocol::response::{ErrorCode, RequestError};
 use torc_protocol::result::AttemptResult;
 use torc_protocol::status::JobStatus;
 use torc_protocol::view::JobCounts;
-use torc_protocol::worker::WorkerRequest;
+use torc_protocol::worker::{LaneId, StartJob, WorkerRequest};
 
+use crate::dispatcher::admission::command_bytes;
 use crate::dispatcher::input::{Reply, Watching};
 use crate::engine::action::Action;
+
+/// What goes to the worker in one frame takes so much room at most, unless a single job takes more.
+const START_BYTES: usize = 1024 * 1024;
 
 type Deferred = Box<dyn FnOnce(Result<(), RequestError>) + Send>;
 
@@ -46,6 +50,8 @@ pub(super) struct Turn {
     /// The last counts of workflows that have ended.
     pub(super) last_counts: HashMap<WorkflowId, JobCounts>,
     pub(super) requests: Vec<WorkerRequest>,
+    /// How much room the jobs of the last request take, about, if it starts some.
+    start_bytes: usize,
     pub(super) replies: Vec<Deferred>,
     pub(super) watches: Vec<WatchRequest>,
 }
@@ -57,6 +63,24 @@ impl Turn {
             // Whoever asked may have gone.
             let _ = reply.send(recorded.map(|()| value));
         }));
+    }
+
+    /// Gives a job to a lane of the worker; together with the one before, unless the two are of
+    /// different lanes or the frame gets long.
+    pub(super) fn start(&mut self, lane: LaneId, job: StartJob) {
+        let bytes = job.name.len() + command_bytes(&job.command);
+        match self.requests.last_mut() {
+            Some(WorkerRequest::Start { lane: last, jobs })
+                if *last == lane && self.start_bytes + bytes <= START_BYTES =>
+            {
+                self.start_bytes += bytes;
+                jobs.push(job);
+            }
+            _ => {
+                self.start_bytes = bytes;
+                self.requests.push(WorkerRequest::Start { lane, jobs: vec![job] });
+            }
+        }
     }
 
     /// Refuses; at once, for nothing is to be recorded.

@@ -6,8 +6,15 @@ use crate::engine::lane::LaneNumber;
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Record that a job is in another state.
-    Set(JobKey, State),
+    /// Record that a job is in another state, and how many attempts it has had.
+    Set {
+        /// Which job.
+        job: JobKey,
+        /// Where it is now.
+        state: State,
+        /// How many of its attempts were assigned and not withdrawn.
+        attempts: u32,
+    },
     /// Record that every job of the workflow that was ready or blocked is canceled: so many.
     CancelWaiting(WorkflowKey, u64),
     /// Open a lane at the worker, or change its width.

@@ -55,9 +55,11 @@ impl Lane {
         self.outstanding.saturating_add(u32::try_from(self.ready.len()).unwrap_or(u32::MAX))
     }
 
-    /// Takes note that an attempt ended after `took` microseconds.
-    pub(super) fn ended(&mut self, took: u64) {
+    /// Takes note that an attempt ended after `took` microseconds; none when it was withdrawn, which
+    /// says nothing of how long the others take.
+    pub(super) fn ended(&mut self, took: Option<u64>) {
         self.outstanding -= 1;
+        let Some(took) = took else { return };
         self.mean = Some(match self.mean {
             Some(mean) => mean - mean / 8 + took / 8,
             None => took,

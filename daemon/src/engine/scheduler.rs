@@ -58,7 +58,7 @@ impl Engine {
         let wanted = lane.useful_width() - lane.width;
         let room = match limit {
             Some(limit) => limit.saturating_sub(in_use),
-            None => (capacity - self.cpus_used) / lane.cpus,
+            None => capacity.saturating_sub(self.cpus_used) / lane.cpus,
         };
         let more = wanted.min(room);
         lane.width += more;

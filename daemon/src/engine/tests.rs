@@ -1,5 +1,8 @@
 //! Scripts: inputs in, actions out, and nothing else came out.
 
+mod random;
+mod workers;
+
 use super::action::Action;
 use super::job::{End, Job, JobKey, Outcome, Settings, State, WorkflowKey};
 use super::transition::Submission;
@@ -66,7 +69,7 @@ impl EngineTest {
 
 fn words(action: &Action) -> String {
     match action {
-        Action::Set(job, state) => format!("{} {state:?}", job.index).to_lowercase(),
+        Action::Set { job, state, .. } => format!("{} {state:?}", job.index).to_lowercase(),
         Action::CancelWaiting(_, count) => format!("{count} waiting canceled"),
         Action::Lane { width, .. } => format!("width {width}"),
         Action::Assign { job, attempt, .. } => format!("assign {}.{attempt}", job.index),
@@ -235,20 +238,6 @@ fn stopping_keeps_what_has_not_started_for_later() {
 }
 
 #[test]
-fn a_lost_worker_gives_its_room_to_the_next() {
-    let mut t = EngineTest::cpus(1);
-    t.submit(2, Settings { retries: 1, ..plain() }, None);
-    t.out.clear();
-    t.engine.worker_gone();
-    t.ends(0, Outcome::Failure, SECOND);
-    t.ends(1, Outcome::Withdrawn, 0);
-    t.expect(&["0 ready", "1 ready"]);
-    t.engine.worker_ready(1);
-    t.engine.schedule(&mut t.out);
-    t.expect(&["width 1", "assign 0.2"]);
-}
-
-#[test]
 fn two_workflows_share_the_cpus_and_give_them_back() {
     let mut t = EngineTest::cpus(2);
     let job = Job { priority: 0, settings: 0, state: State::Ready, attempts: 0 };
@@ -259,4 +248,24 @@ fn two_workflows_share_the_cpus_and_give_them_back() {
     let other = &t.engine.workflows[&WorkflowKey(2)];
     assert_eq!(other.width(), 2);
     assert_eq!(t.engine.cpus_used, 2);
+}
+
+#[test]
+fn a_retry_after_all_of_time_never_comes() {
+    let mut t = EngineTest::cpus(1);
+    t.submit(1, Settings { retries: 1, retry_delay: u64::MAX, ..plain() }, None);
+    t.now = 100;
+    t.ends(0, Outcome::Failure, SECOND);
+    assert_eq!(t.engine.next_due(), Some(u64::MAX));
+}
+
+#[test]
+fn a_job_is_recorded_with_its_attempts_even_when_its_workflow_ends_with_it() {
+    let mut t = EngineTest::cpus(1);
+    t.submit(1, Settings { retries: 1, retry_delay: SECOND, ..plain() }, None);
+    t.ends(0, Outcome::Failure, SECOND);
+    t.out.clear();
+    let job = JobKey { workflow: W, index: 0 };
+    t.engine.cancel_job(job, &mut t.out);
+    assert_eq!(t.out[0], Action::Set { job, state: State::Canceled, attempts: 1 });
 }

@@ -30,9 +30,12 @@ impl Engine {
     /// Takes note that there is no worker. What it had must be reported as ended one by one.
     pub fn worker_gone(&mut self) {
         self.capacity = None;
+        self.cpus_used = 0;
         for workflow in self.workflows.values_mut() {
             for lane in workflow.lanes.values_mut() {
                 lane.told = 0;
+                // The next worker may have fewer CPUs: nothing is paid for in advance.
+                lane.width = 0;
             }
         }
     }
@@ -65,7 +68,7 @@ impl Engine {
             && workflow.job(job.index).state == State::Pending
         {
             workflow.set(job.index, State::Running);
-            out.push(Action::Set(job, State::Running));
+            out.push(workflow.set_action(job));
         }
     }
 
@@ -97,15 +100,15 @@ impl Engine {
             workflow.jobs[job.index as usize].attempts -= 1;
         }
         if let Some(lane) = workflow.lanes.get_mut(&kind) {
-            lane.ended(took);
+            lane.ended((outcome != Outcome::Withdrawn).then_some(took));
             if state == State::Ready {
                 lane.ready.insert((Reverse(priority), job.index));
             }
         }
         if state == State::Blocked {
-            workflow.delayed.insert((now + settings.retry_delay, job.index), ());
+            workflow.delayed.insert((now.saturating_add(settings.retry_delay), job.index), ());
         }
-        out.push(Action::Set(job, state));
+        out.push(workflow.set_action(job));
         self.settle(job.workflow, out);
         state
     }
@@ -156,7 +159,7 @@ impl Engine {
                 }
                 workflow.delayed.retain(|(_, index), ()| *index != job.index);
                 workflow.set(job.index, State::Canceled);
-                out.push(Action::Set(job, State::Canceled));
+                out.push(workflow.set_action(job));
             }
             State::Pending | State::Running => {
                 workflow.being_canceled.insert(job.index);
@@ -193,7 +196,7 @@ impl Engine {
                 if let Some(lane) = workflow.lanes.get_mut(&settings) {
                     lane.ready.insert((Reverse(priority), index));
                 }
-                out.push(Action::Set(JobKey { workflow: *key, index }, State::Ready));
+                out.push(workflow.set_action(JobKey { workflow: *key, index }));
             }
         }
     }

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::Moment;
-use crate::engine::action::Finish;
-use crate::engine::job::{Job, Settings, State};
+use crate::engine::action::{Action, Finish};
+use crate::engine::job::{Job, JobKey, Settings, State};
 use crate::engine::lane::Lane;
 
 /// The order in which ready jobs start: by priority, then as they were submitted.
@@ -56,6 +56,12 @@ impl Workflow {
         self.counts[job.state as usize] -= 1;
         self.counts[state as usize] += 1;
         job.state = state;
+    }
+
+    /// Returns the action that records how one of the jobs stands.
+    pub(super) fn set_action(&self, job: JobKey) -> Action {
+        let Job { state, attempts, .. } = *self.job(job.index);
+        Action::Set { job, state, attempts }
     }
 
     pub(super) fn count(&self, state: State) -> u64 {

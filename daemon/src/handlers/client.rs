@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::time::timeout;
+use torc_protocol::codec::CodecError;
 use torc_protocol::connection::{ConnectionError, ServerSide};
 use torc_protocol::request::Request;
-use torc_protocol::response::{RequestError, Response};
+use torc_protocol::response::{ErrorCode, RequestError, Response};
 
 /// How long a client may leave a reply unread before it is cut off.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -53,6 +54,18 @@ impl Client {
         // Whatever it is, the client does not wait for the rest.
         let _ = self.connection.receive().await;
     }
+
+    /// Waits for what a reply needs, unless the client goes before it is there.
+    ///
+    /// # Errors
+    ///
+    /// When the client has gone.
+    pub async fn unless_gone<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            it = wait => Ok(it),
+            () = self.gone() => Err(Failure::Broken(ConnectionError::Closed)),
+        }
+    }
 }
 
 /// Why a request has no good end.
@@ -72,6 +85,12 @@ impl From<RequestError> for Failure {
 
 impl From<ConnectionError> for Failure {
     fn from(error: ConnectionError) -> Self {
-        Self::Broken(error)
+        match error {
+            // Nothing of it was sent, so the client can be told.
+            ConnectionError::Codec(CodecError::TooLarge(_)) => {
+                Self::Refused(RequestError::new(ErrorCode::Internal, error.to_string()))
+            }
+            error => Self::Broken(error),
+        }
     }
 }

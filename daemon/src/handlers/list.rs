@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 use torc_protocol::response::{ErrorCode, RequestError, Response};
+use torc_protocol::view::{JobView, ResultView, WorkflowView};
 
 use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
@@ -9,8 +10,10 @@ use crate::handlers::{Handlers, end, internal};
 use crate::store::query::QueryError;
 use crate::store::sql::Connection;
 
-/// So many rows make a chunk.
+/// So many rows make a chunk at the most,
 const CHUNK: usize = 500;
+/// and about so many bytes of text: far less than a frame holds.
+const CHUNK_BYTES: usize = 1024 * 1024;
 /// So many chunks are read ahead of a client.
 const AHEAD: usize = 4;
 
@@ -19,7 +22,7 @@ const AHEAD: usize = 4;
 /// # Errors
 ///
 /// When it is refused, or the client has gone.
-pub(super) async fn send<V: Send + 'static>(
+pub(super) async fn send<V: Row + Send + 'static>(
     handlers: &Handlers,
     client: &mut Client,
     query: impl FnOnce(&Connection, &mut dyn FnMut(V) -> bool) -> Result<(), QueryError>
@@ -65,15 +68,49 @@ where
     end(client).await
 }
 
-fn in_chunks<V>(
+/// A row of a list.
+pub(super) trait Row {
+    /// Returns how long the texts in it are, other than words that are always short.
+    fn text_bytes(&self) -> usize;
+}
+
+impl Row for WorkflowView {
+    fn text_bytes(&self) -> usize {
+        let description = self.description.as_ref().map_or(0, String::len);
+        self.name.len() + description + self.working_dir.len() + self.output_dir.len()
+    }
+}
+
+impl Row for JobView {
+    fn text_bytes(&self) -> usize {
+        self.name.len() + self.command.len()
+    }
+}
+
+impl Row for ResultView {
+    fn text_bytes(&self) -> usize {
+        let paths = [&self.stdout_path, &self.stderr_path].into_iter().flatten();
+        let paths: usize = paths.map(String::len).sum();
+        self.name.len() + self.command.len() + self.reason.len() + paths
+    }
+}
+
+fn in_chunks<V: Row>(
     connection: &Connection,
     query: impl FnOnce(&Connection, &mut dyn FnMut(V) -> bool) -> Result<(), QueryError>,
     mut push: impl FnMut(Vec<V>) -> bool,
 ) -> Result<(), QueryError> {
     let mut chunk = Vec::new();
-    query(connection, &mut |row| {
+    let mut bytes = 0;
+    query(connection, &mut |row: V| {
+        let more = row.text_bytes();
+        let full = chunk.len() == CHUNK || (bytes + more > CHUNK_BYTES && !chunk.is_empty());
+        if full && !push(std::mem::take(&mut chunk)) {
+            return false;
+        }
+        bytes = if full { more } else { bytes + more };
         chunk.push(row);
-        chunk.len() < CHUNK || push(std::mem::take(&mut chunk))
+        true
     })?;
     if !chunk.is_empty() {
         push(chunk);

@@ -2,15 +2,15 @@
 
 use torc_protocol::event::EventKind;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId};
-use torc_protocol::request::{Logs, WorkflowSelector};
+use torc_protocol::request::{JobSelector, Logs, WorkflowSelector};
 use torc_protocol::response::{ErrorCode, LogChunk, RequestError};
 use torc_protocol::result::{LogPart, StreamKind};
 use torc_protocol::status::JobStatus;
 use torc_protocol::view::JobView;
 
 use crate::dispatcher::input::Input;
+use crate::handlers::Handlers;
 use crate::handlers::client::{Client, Failure};
-use crate::handlers::{Handlers, Writing};
 use crate::nodes::TailRequest;
 use crate::store::tables::{attempt, output};
 
@@ -28,14 +28,15 @@ pub(super) async fn handle(
         let number = request.attempt.unwrap_or(AttemptNumber(job.attempts));
         if number.0 > 0
             && number.0 <= job.attempts
-            && let Some(chunk) = chunk(&request, handlers, &job, number).await?
+            && let Some(chunk) =
+                client.unless_gone(chunk(&request, handlers, &job, number)).await??
         {
             return Ok(client.send(chunk).await?);
         }
         if !request.wait || job.status.is_final() {
             return Err(not_started(&job, request.attempt).into());
         }
-        wait_for_start(handlers.writing()?, &job, client).await?;
+        wait_for_start(handlers, &job, client).await?;
     }
 }
 
@@ -104,27 +105,29 @@ async fn recorded(
 /// Returns whether a part goes to the end of its stream.
 fn reaches(part: &LogPart, offset: u64, length: u64) -> bool {
     match part {
-        LogPart::Bytes(bytes) => offset + bytes.len() as u64 >= length,
+        LogPart::Bytes(bytes) => offset.saturating_add(bytes.len() as u64) >= length,
         LogPart::File { .. } => true,
     }
 }
 
 /// Waits until the job has started or ended.
-async fn wait_for_start(
-    writing: &Writing,
+pub(super) async fn wait_for_start(
+    handlers: &Handlers,
     job: &JobView,
     client: &mut Client,
 ) -> Result<(), Failure> {
+    let writing = handlers.writing()?;
     let workflow = WorkflowSelector::Id(job.workflow_id);
     let watching =
         writing.dispatcher.ask(|reply| Input::Watch { workflow, from_seq: None, reply }).await?;
     let Some(mut live) = watching.live else { return Ok(()) };
+    // What happened before the watch began is told by no event of it.
+    let now = handlers.job(JobSelector::Id(job.id)).await?;
+    if (now.status, now.attempts) != (job.status, job.attempts) {
+        return Ok(());
+    }
     loop {
-        let batch = tokio::select! {
-            batch = live.recv() => batch,
-            () = client.gone() => return Err(torc_protocol::connection::ConnectionError::Closed.into()),
-        };
-        match batch {
+        match client.unless_gone(live.recv()).await? {
             Some(batch) if !batch.iter().any(|event| concerns(&event.kind, job.id)) => {}
             _ => return Ok(()),
         }

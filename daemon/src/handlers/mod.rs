@@ -10,6 +10,8 @@ pub mod shutdown;
 mod snapshot;
 mod status;
 pub mod submit;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod workflows;
 

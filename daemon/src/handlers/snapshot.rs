@@ -32,11 +32,13 @@ pub(super) async fn handle(
     };
     let mut phase = SnapshotPhase::Waiting;
     loop {
-        let next = tokio::select! {
-            next = progress.recv() => next,
-            () = until(limit) => Some(SnapshotProgress::TimedOut(phase)),
+        let next = async {
+            tokio::select! {
+                next = progress.recv() => next,
+                () = until(limit) => Some(SnapshotProgress::TimedOut(phase)),
+            }
         };
-        let Some(next) = next else {
+        let Some(next) = client.unless_gone(next).await? else {
             return Err(RequestError::new(ErrorCode::Unavailable, "torcd is ending").into());
         };
         let last = !matches!(next, SnapshotProgress::Phase(_));

@@ -14,8 +14,7 @@ pub(super) async fn handle(handlers: &Handlers, client: &mut Client) -> Result<(
         Some(writing) => {
             let totals = writing.dispatcher.ask(|reply| Input::Totals { reply }).await?;
             let mut snapshot = writing.snapshots.status();
-            // The end of a snapshot is a change too, which is no news to anybody.
-            let known = snapshot.last.as_ref().map_or(0, |last| last.changes + 1);
+            let known = snapshot.last.as_ref().map_or(0, |last| last.changes);
             snapshot.changes_since = totals.changes.saturating_sub(known);
             (totals, writing.node.resources(), snapshot)
         }

@@ -45,11 +45,7 @@ pub(super) async fn stream(
     client: &mut Client,
 ) -> Result<(), Failure> {
     loop {
-        let batch = tokio::select! {
-            batch = live.recv() => batch,
-            () = client.gone() => return Err(torc_protocol::connection::ConnectionError::Closed.into()),
-        };
-        let Some(batch) = batch else {
+        let Some(batch) = client.unless_gone(live.recv()).await? else {
             client.send(WatchItem::Cut { next_seq }).await?;
             return end(client).await;
         };

@@ -91,6 +91,8 @@ async fn talk(
         let writer = tokio::spawn(write_requests(write, requests));
         read_events(read, tails, events).await;
         writer.abort();
+        // Ended for sure, or a request for output that comes now would wait for ever.
+        let _ = writer.await;
     } else {
         drop(stream);
     }

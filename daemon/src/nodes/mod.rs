@@ -115,16 +115,42 @@ impl Node {
         sys::process::kill(self.pid);
     }
 
-    /// Asks for output.
+    /// Asks for output. Whoever stops waiting for the answer is forgotten.
     pub async fn tail(&self, request: TailRequest) -> Tails {
         let id = self.tails.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, receiver) = oneshot::channel();
         self.tails.waiting().insert(id, sender);
+        let _waiting = Waiting { id, tails: &self.tails };
         let TailRequest { attempt, stdout_offset, stderr_offset, limit, wait } = request;
         self.send(WorkerRequest::Tail { id, attempt, stdout_offset, stderr_offset, limit, wait });
         if self.requests.is_closed() {
-            self.tails.waiting().remove(&id);
+            return None;
         }
         receiver.await.unwrap_or(None)
+    }
+
+    /// Returns how many requests for output wait for their answers.
+    #[cfg(test)]
+    pub(crate) fn waiting_for_output(&self) -> usize {
+        self.tails.waiting().len()
+    }
+
+    /// Returns a node without a worker, and the requests that it is sent.
+    #[cfg(test)]
+    pub(crate) fn fake() -> (Self, mpsc::UnboundedReceiver<WorkerRequest>) {
+        let (requests, receiver) = mpsc::unbounded_channel();
+        (Self { pid: 0, requests, tails: Arc::default() }, receiver)
+    }
+}
+
+/// A request that waits for its answer; forgotten when whoever asked has gone.
+struct Waiting<'a> {
+    id: u64,
+    tails: &'a TailRequests,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.tails.waiting().remove(&self.id);
     }
 }

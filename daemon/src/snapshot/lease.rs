@@ -59,6 +59,7 @@ pub enum LeaseError {
 pub struct Lease {
     path: PathBuf,
     ours: Holder,
+    predecessor: Option<u32>,
 }
 
 impl Drop for Lease {
@@ -87,9 +88,10 @@ impl Lease {
             fs::create_dir_all(dir).map_err(failed_to("make a directory for", target))?;
         }
         let ours = Holder::ours().map_err(failed_to("name ourselves in", &path))?;
+        let mut predecessor = None;
         loop {
             match create(&path, &ours) {
-                Ok(()) => return Ok(Self { path, ours }),
+                Ok(()) => return Ok(Self { path, ours, predecessor }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed_to("make", &path)(error)),
             }
@@ -98,7 +100,14 @@ impl Lease {
                 refuse_living(target, there.as_ref(), &ours)?;
             }
             remove(&path, there.as_ref(), &ours)?;
+            predecessor = there.filter(|there| there.is_dead(&ours)).map(|there| there.pid);
         }
+    }
+
+    /// Returns the process from which it was taken over because that had died on this very host.
+    #[must_use]
+    pub fn predecessor(&self) -> Option<u32> {
+        self.predecessor
     }
 
     /// Lets it stay as it is, without a call to a file system that does not answer. The next who

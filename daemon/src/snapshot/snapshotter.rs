@@ -46,6 +46,8 @@ pub struct Parts {
     pub author: Author,
     /// Where to.
     pub target: PathBuf,
+    /// The file that the database lives in, which nothing is ever written over.
+    pub database: Option<PathBuf>,
     /// How many are kept.
     pub keep: u32,
     /// How often one is taken without being asked for.
@@ -134,6 +136,10 @@ impl Snapshotter {
             while let Ok(request) = self.requests.try_recv() {
                 waiting.push(request);
             }
+            for request in &mut waiting {
+                // By the way means elsewhere: this is where the older ones are kept too.
+                request.path.take_if(|path| *path == self.parts.target);
+            }
             self.serve(waiting).await;
         }
     }
@@ -209,6 +215,10 @@ impl Snapshotter {
             reason,
         };
         on_phase(SnapshotPhase::Copy);
+        if by_the_way && self.parts.database.as_deref() == Some(target) {
+            let reason = "the database itself lives there".to_owned();
+            return Err(failed(SnapshotPhase::Copy, None, reason));
+        }
         let begun = Instant::now();
         let started_at = Timestamp::now();
         let (generation, changes) = self
@@ -285,9 +295,9 @@ impl Snapshotter {
         if by_the_way { 1 } else { self.parts.keep }
     }
 
-    /// Returns whether anything was recorded since the last snapshot but its own end.
+    /// Returns whether anything was recorded since the last snapshot.
     async fn has_changes(&self) -> bool {
-        let last = self.status.borrow().last.as_ref().map_or(0, |last| last.changes + 1);
+        let last = self.status.borrow().last.as_ref().map_or(0, |last| last.changes);
         match self.parts.dispatcher.ask(|reply| Input::Totals { reply }).await {
             Ok(totals) => totals.changes > last,
             Err(_) => false,
@@ -350,3 +360,6 @@ async fn tick(interval: &mut Option<Interval>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,7 @@ impl Copier {
 #[derive(Debug)]
 pub struct Checkpointer {
     connection: Connection,
+    path: PathBuf,
     copier: Copier,
 }
 
@@ -89,7 +90,7 @@ impl Checkpointer {
     pub fn open(home: &Home, staging: &Path) -> Result<Self, OpenError> {
         let connection = home.open_writer(None)?;
         let copier = Copier { connection: home.open_writer(None)?, staging: staging.to_owned() };
-        Ok(Self { connection, copier })
+        Ok(Self { connection, path: home.file().unwrap_or_default(), copier })
     }
 
     /// Returns a copy as [`Copier::copy`] does.
@@ -101,18 +102,22 @@ impl Checkpointer {
         self.copier.copy(name)
     }
 
-    /// Brings all that is committed from the log into the database, synced.
+    /// Brings all that is committed from the log into the database, synced. Where a reader keeps
+    /// the log in use for longer than SQLite waits, the log itself is synced, which is as safe.
     ///
     /// # Errors
     ///
-    /// When SQLite fails, or somebody keeps a transaction open for longer than it waits.
+    /// When SQLite fails, or the system does.
     pub fn checkpoint(&self) -> Result<(), ImageError> {
         let busy: bool =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy {
-            return Err(
-                io::Error::new(io::ErrorKind::ResourceBusy, "the database is in use").into()
-            );
+            let mut log = self.path.clone().into_os_string();
+            log.push("-wal");
+            File::open(log)?.sync_all()?;
+            if let Some(dir) = self.path.parent() {
+                File::open(dir)?.sync_all()?;
+            }
         }
         Ok(())
     }
@@ -152,4 +157,40 @@ pub fn serialize(connection: &mut Connection, into: &mut File) -> Result<(), Ima
     let image = connection.serialize(MAIN_DB)?;
     into.write_all(&image)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn length(path: &Path) -> u64 {
+        fs::metadata(path.with_file_name("t.db-wal")).unwrap().len()
+    }
+
+    #[test]
+    fn a_reader_that_takes_its_time_does_not_keep_what_is_committed_from_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let home = Home::File(path.clone());
+        let checkpointer = Checkpointer::open(&home, dir.path()).unwrap();
+        checkpointer.connection.busy_timeout(Duration::ZERO).unwrap();
+        let writer = home.open_writer(None).unwrap();
+        let reader = home.open_reader().unwrap().unwrap();
+        writer.execute_batch("INSERT INTO meta VALUES ('a', '1')").unwrap();
+        let reading = reader.unchecked_transaction().unwrap();
+        let count = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(count(&reading), 1);
+        writer.execute_batch("INSERT INTO meta VALUES ('b', '2')").unwrap();
+        checkpointer.checkpoint().unwrap();
+        assert!(length(&path) > 0, "the log is still needed");
+        assert_eq!(count(&reading), 1);
+        drop(reading);
+        checkpointer.checkpoint().unwrap();
+        assert_eq!(length(&path), 0);
+        assert_eq!(count(&reader), 2);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owned by the dispatcher's thread. It groups all that one turn of the dispatcher records into one
 //! transaction, and counts those transactions: the counter is stored with them, so a snapshot knows
-//! which changes it holds.
+//! which changes it holds. What is written only aside does not count.
 
 use std::fs::File;
 use std::path::Path;
@@ -20,6 +20,8 @@ pub struct Writer {
     changes: u64,
     /// Something was written since the last `BEGIN`.
     dirty: bool,
+    /// Some of it counts as a change.
+    counts: bool,
 }
 
 impl Writer {
@@ -50,7 +52,13 @@ impl Writer {
         };
         let changes = meta::get(&connection, "changes")?.and_then(|text| text.parse().ok());
         workflow::delete_drafts(&connection)?;
-        Ok(Self { connection, instance, changes: changes.unwrap_or(0), dirty: false })
+        Ok(Self {
+            connection,
+            instance,
+            changes: changes.unwrap_or(0),
+            dirty: false,
+            counts: false,
+        })
     }
 
     /// Returns the name that the database keeps for life.
@@ -77,9 +85,20 @@ impl Writer {
     ///
     /// When SQLite fails.
     pub fn writing(&mut self) -> rusqlite::Result<&Connection> {
+        self.counts = true;
+        self.open_transaction()
+    }
+
+    fn open_transaction(&mut self) -> rusqlite::Result<&Connection> {
         if !self.dirty {
             self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             self.dirty = true;
+        } else if self.connection.is_autocommit() {
+            // SQLite has rolled it back by itself, as it does when it has no room: what would be
+            // written now would be kept without what came before.
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+            let message = "the transaction was rolled back".to_owned();
+            return Err(rusqlite::Error::SqliteFailure(code, Some(message)));
         }
         Ok(&self.connection)
     }
@@ -93,10 +112,27 @@ impl Writer {
         &mut self,
         f: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let connection = self.writing()?;
+        self.counts = true;
+        self.aside(f)
+    }
+
+    /// Does as [`Self::all_or_nothing`], but what it writes is no change that anybody would want a
+    /// snapshot for.
+    ///
+    /// # Errors
+    ///
+    /// What `f` fails with.
+    pub fn aside<T>(
+        &mut self,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let connection = self.open_transaction()?;
         connection.execute_batch("SAVEPOINT step")?;
         let outcome = f(connection);
         if outcome.is_err() {
+            if connection.is_autocommit() {
+                return outcome;
+            }
             connection.execute_batch("ROLLBACK TO step")?;
         }
         connection.execute_batch("RELEASE step")?;
@@ -112,16 +148,24 @@ impl Writer {
         if !self.dirty {
             return Ok(());
         }
-        let changes = self.changes + 1;
-        let committed = meta::set(&self.connection, "changes", &changes.to_string())
-            .and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]));
-        if committed.is_err() && !self.connection.is_autocommit() {
-            self.connection.execute_batch("ROLLBACK")?;
-        }
-        self.dirty = false;
-        committed?;
+        self.open_transaction()?;
+        let changes = self.changes + u64::from(self.counts);
+        meta::set(&self.connection, "changes", &changes.to_string())
+            .and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]))
+            .inspect_err(|_| self.roll_back())?;
+        (self.dirty, self.counts) = (false, false);
         self.changes = changes;
         Ok(())
+    }
+
+    /// Takes back what was written since the last commit.
+    pub fn roll_back(&mut self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!("cannot take back what was not recorded: {error}");
+        }
+        (self.dirty, self.counts) = (false, false);
     }
 
     /// Writes a copy of the whole database into a file. Nothing else happens meanwhile.
@@ -133,3 +177,8 @@ impl Writer {
         image::serialize(&mut self.connection, into)
     }
 }
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod tests;

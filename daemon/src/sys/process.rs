@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
+use nix::sys::resource::{self, Resource};
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
@@ -21,6 +22,13 @@ pub fn own_executable() -> PathBuf {
 #[must_use]
 pub fn uid() -> u32 {
     nix::unistd::Uid::effective().as_raw()
+}
+
+/// Returns how many files this process can have open at a time.
+#[must_use]
+pub fn open_files_limit() -> u64 {
+    // Without an answer, what POSIX promises to everybody.
+    resource::getrlimit(Resource::RLIMIT_NOFILE).map_or(20, |(soft, _)| soft)
 }
 
 /// Makes orphans among our descendants our children, instead of init's.

@@ -21,3 +21,15 @@ pub fn ignore_termination() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Makes a write beyond the limit of file sizes an error, instead of the end of this process.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+#[expect(unsafe_code, reason = "signal is unsafe for the handlers it could install")]
+pub fn survive_file_size_limit() -> io::Result<()> {
+    // SAFETY: ignoring a signal installs no handler, so no code runs in signal context.
+    unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
+    Ok(())
+}

@@ -35,7 +35,9 @@ fn that_of_a_process_that_died_is_taken_over() {
     write(&target, &Holder { start: ours.start + 1, ..ours.clone() });
     Lease::take(&target, false).unwrap();
     write(&target, &Holder { pid: u32::MAX, ..ours });
-    Lease::take(&target, false).unwrap();
+    let lease = Lease::take(&target, false).unwrap();
+    assert_eq!(lease.predecessor(), Some(u32::MAX));
+    drop(lease);
     assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 0);
 }
 

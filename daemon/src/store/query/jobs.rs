@@ -8,7 +8,7 @@ use torc_protocol::view::JobView;
 use crate::store::query::{QueryError, Select, SortField};
 use crate::store::tables::job;
 
-const SORT: &[SortField] = &[
+pub(super) const SORT: &[SortField] = &[
     ("id", "id"),
     ("name", "name"),
     ("command", "command"),

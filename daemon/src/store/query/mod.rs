@@ -2,6 +2,8 @@
 
 pub mod jobs;
 pub mod results;
+#[cfg(test)]
+mod tests;
 pub mod workflows;
 
 use std::fmt::Write;

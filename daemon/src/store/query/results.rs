@@ -10,7 +10,7 @@ use torc_protocol::view::ResultView;
 use crate::store::query::{QueryError, Select, SortField};
 use crate::store::tables::status;
 
-const SORT: &[SortField] = &[
+pub(super) const SORT: &[SortField] = &[
     ("job_id", "attempt.job_id"),
     ("name", "job.name"),
     ("command", "job.command"),

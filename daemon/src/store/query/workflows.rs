@@ -7,7 +7,7 @@ use torc_protocol::view::WorkflowView;
 use crate::store::query::{QueryError, Select, SortField};
 use crate::store::tables::workflow;
 
-const SORT: &[SortField] = &[
+pub(super) const SORT: &[SortField] = &[
     ("id", "id"),
     ("name", "name"),
     ("status", "status"),

@@ -11,8 +11,8 @@ use torc_protocol::time::Timestamp;
 pub struct Running<'a> {
     /// The host that it runs on.
     pub node: &'a str,
-    /// Its process there.
-    pub pid: u32,
+    /// Its process there, where it is known.
+    pub pid: Option<u32>,
     /// Since when.
     pub started_at: Timestamp,
 }

@@ -6,7 +6,7 @@ use torc_protocol::spec::{Command, JobSpec};
 use torc_protocol::status::JobStatus;
 use torc_protocol::view::JobView;
 
-use crate::store::tables::status;
+use crate::store::tables::{key, status};
 
 /// What restarting needs to know of a job.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,24 @@ pub fn cancel_waiting(connection: &Connection, workflow: WorkflowId) -> rusqlite
     Ok(())
 }
 
+/// Removes some of the jobs of a workflow, at most `limit`, and returns how many.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn delete_some(
+    connection: &Connection,
+    workflow: WorkflowId,
+    limit: usize,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM job WHERE id IN
+                 (SELECT id FROM job WHERE workflow_id = ?1 LIMIT ?2)",
+        )?
+        .execute(params![workflow.0, limit])
+}
+
 /// Returns the name of a job and what it runs.
 ///
 /// # Errors
@@ -143,7 +161,7 @@ pub fn by_id(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobV
             "SELECT job.* FROM job JOIN workflow ON workflow.id = job.workflow_id
              WHERE job.id = ?1 AND workflow.status <> 'submitting'",
         )?
-        .query_row([id.0], view)
+        .query_row([key(id.0)], view)
         .optional()
 }
 

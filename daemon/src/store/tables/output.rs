@@ -42,6 +42,8 @@ pub fn part(
     offset: u64,
     limit: u32,
 ) -> rusqlite::Result<(LogPart, u64)> {
+    // Far beyond what is ever kept here, and SQLite can reckon with it.
+    let offset = offset.min(u64::from(u32::MAX));
     let found = connection
         .prepare_cached(
             "SELECT bytes, path, substr(data, ?4 + 1, ?5) FROM output

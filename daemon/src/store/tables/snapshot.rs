@@ -84,3 +84,34 @@ pub fn last_generation(connection: &Connection) -> rusqlite::Result<Generation> 
         .flatten();
     Ok(Generation(last.unwrap_or(0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use torc_protocol::view::SnapshotPhase;
+
+    use super::*;
+    use crate::store::home::Home;
+
+    #[test]
+    fn snapshots_are_numbered_for_life() {
+        let connection = Home::Memory.open_writer(None).unwrap();
+        let word = || "x".to_owned();
+        let author = Author { instance: word(), host: word(), boot_id: word(), pid: 1 };
+        assert_eq!(last_generation(&connection).unwrap(), Generation(0));
+        let begin = || super::begin(&connection, &author, 3, "/s", Timestamp(1)).unwrap();
+        assert_eq!((begin(), begin()), (Generation(1), Generation(2)));
+        let failure = SnapshotFailure {
+            path: word(),
+            phase: SnapshotPhase::Write,
+            errno: Some(28),
+            reason: "no room".to_owned(),
+        };
+        finish(&connection, Generation(2), &Err(failure), Timestamp(2)).unwrap();
+        let error: String = connection
+            .query_row("SELECT error FROM snapshot WHERE generation = 2", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(error, "no room");
+        connection.execute_batch("DELETE FROM snapshot").unwrap();
+        assert_eq!(begin(), Generation(3));
+    }
+}

@@ -8,7 +8,7 @@ use torc_protocol::status::WorkflowStatus;
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{JobCounts, WorkflowView};
 
-use crate::store::tables::status;
+use crate::store::tables::{key, status};
 
 /// The status of a workflow whose submission has not ended.
 const SUBMITTING: &str = "submitting";
@@ -140,7 +140,7 @@ pub fn find(
             connection.prepare_cached(LATEST)?.query_row([], view).optional()
         }
         WorkflowSelector::Id(id) => {
-            connection.prepare_cached(BY_ID)?.query_row([id.0], view).optional()
+            connection.prepare_cached(BY_ID)?.query_row([key(id.0)], view).optional()
         }
         WorkflowSelector::Name(name) => {
             connection.prepare_cached(BY_NAME)?.query_row([name], view).optional()

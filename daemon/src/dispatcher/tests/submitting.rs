@@ -1,0 +1,197 @@
+//! Submissions: all or nothing, seen by nobody before they are committed.
+
+use torc_protocol::response::ErrorCode;
+use torc_protocol::spec::{Command, JobSettings, JobSpec, WorkflowSpec};
+use torc_protocol::time::Span;
+use torc_protocol::worker::WorkerRequest;
+
+use super::{DispatcherTest, asked, code, exits, jobs, line, spec, told};
+use crate::dispatcher::input::Input;
+use crate::store::home::Home;
+use crate::store::tables::job;
+
+#[test]
+fn a_submission_starts_its_jobs_once_it_is_committed() {
+    let mut t = DispatcherTest::cpus(1);
+    let draft = t.begin(spec()).unwrap();
+    t.add(draft, jobs(&["a", "b", "c"])).unwrap();
+    assert!(t.sent().is_empty());
+    assert!(t.workflow(draft).is_none());
+    let (submitted, _) =
+        t.ask(|reply| Input::Commit { draft, watch: false, reply }).expect("it is taken in");
+    assert_eq!(submitted.jobs, 3);
+    assert_eq!(t.sent(), ["context 1", "lane 1 width 1", "start in 1: 1.1 2.1"]);
+    assert_eq!((t.stands(1), t.stands(3)), ("pending 1".into(), "ready 0".into()));
+    t.check_counts(draft);
+}
+
+#[test]
+fn nothing_is_sent_told_or_answered_before_it_is_recorded() {
+    let mut t = DispatcherTest::cpus(1);
+    let draft = t.begin(spec()).unwrap();
+    t.add(draft, jobs(&["a"])).unwrap();
+    let before = t.dispatcher.store.changes();
+    let (commit, mut answer) = asked(|reply| Input::Commit { draft, watch: true, reply });
+    t.dispatcher.apply(commit);
+    assert!(answer.try_recv().is_err());
+    assert!(t.sent().is_empty());
+    assert_eq!(t.dispatcher.store.changes(), before);
+    t.dispatcher.finish_turn();
+    let (_, live) = answer.try_recv().unwrap().unwrap();
+    assert_eq!(told(&mut live.unwrap()), ["submitted 1"]);
+    assert_eq!(t.sent().len(), 3);
+    assert_eq!(t.dispatcher.store.changes(), before + 1);
+    assert!(t.dispatcher.store.reading().is_autocommit());
+}
+
+#[test]
+fn a_submission_that_is_given_up_goes_in_slices() {
+    let mut t = DispatcherTest::cpus(1);
+    let draft = t.begin(spec()).unwrap();
+    let many = (0..4_100).map(|number| line(&number.to_string(), "true"));
+    t.add(draft, many.collect()).unwrap();
+    let left = |t: &DispatcherTest| job::states(t.dispatcher.store.reading(), draft).unwrap().len();
+    t.turn([Input::Drop { draft }]);
+    assert_eq!(left(&t), 2_100);
+    assert!(t.dispatcher.patience().is_zero());
+    t.turn([]);
+    assert_eq!(left(&t), 100);
+    t.turn([]);
+    assert_eq!(left(&t), 0);
+    assert!(!t.dispatcher.patience().is_zero());
+    let (submitted, ..) = t.submit(spec(), jobs(&["a"]));
+    assert_ne!(submitted, draft, "a number is not used twice");
+    assert_eq!(code(t.add(draft, jobs(&["a"]))), ErrorCode::InvalidRequest);
+}
+
+#[test]
+fn two_jobs_of_one_name_are_refused_and_harm_nobody_else() {
+    let mut t = DispatcherTest::cpus(1);
+    let (good, bad) = (t.begin(spec()).unwrap(), t.begin(spec()).unwrap());
+    t.add(bad, jobs(&["a"])).unwrap();
+    let (first, mut first_answer) =
+        asked(|reply| Input::AddJobs { draft: good, jobs: jobs(&["a", "b"]), reply });
+    let (twice, mut twice_answer) =
+        asked(|reply| Input::AddJobs { draft: bad, jobs: jobs(&["b", "a"]), reply });
+    let (commit, mut commit_answer) =
+        asked(|reply| Input::Commit { draft: good, watch: false, reply });
+    t.turn([first, twice, commit]);
+    first_answer.try_recv().unwrap().unwrap();
+    let refused = twice_answer.try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidRequest);
+    assert_eq!(refused.message, "two jobs are named 'a'");
+    assert!(commit_answer.try_recv().unwrap().is_ok());
+    assert_eq!(t.workflow(good).unwrap().jobs.total, 2);
+    let commit = t.ask(|reply| Input::Commit { draft: bad, watch: false, reply });
+    assert_eq!(code(commit), ErrorCode::InvalidRequest);
+    t.turn([]);
+    assert!(job::states(t.dispatcher.store.reading(), bad).unwrap().is_empty());
+}
+
+#[test]
+fn a_workflow_that_cannot_be_run_is_refused() {
+    let mut t = DispatcherTest::cpus(4);
+    let settings = |settings| WorkflowSpec { settings: vec![settings], ..spec() };
+    let plain = JobSettings::default;
+    let forever = Span(u64::MAX);
+    let mut relative = spec();
+    relative.context.working_dir = "here".to_owned();
+    let long = "x".repeat(5_000);
+    let wrong = [
+        WorkflowSpec { name: String::new(), ..spec() },
+        WorkflowSpec { name: "a\0b".to_owned(), ..spec() },
+        WorkflowSpec { name: long, ..spec() },
+        WorkflowSpec { max_parallel_jobs: Some(0), ..spec() },
+        relative,
+        settings(JobSettings { cpus: 5, ..plain() }),
+        settings(JobSettings { retry_delay: forever, ..plain() }),
+        settings(JobSettings { timeout: Some(forever), ..plain() }),
+        settings(JobSettings { grace: forever, ..plain() }),
+    ];
+    for spec in wrong {
+        assert_eq!(code(t.begin(spec.clone())), ErrorCode::InvalidRequest, "{spec:?}");
+    }
+    let limited =
+        WorkflowSpec { max_parallel_jobs: Some(1), ..settings(JobSettings { cpus: 5, ..plain() }) };
+    t.begin(limited).unwrap();
+    let far = Span(i64::MAX as u64);
+    t.begin(settings(JobSettings { retry_delay: far, timeout: Some(far), grace: far, ..plain() }))
+        .unwrap();
+}
+
+#[test]
+fn a_job_that_cannot_be_run_is_refused_with_its_submission() {
+    let mut t = DispatcherTest::cpus(1);
+    let long = "x".repeat(3 * 1024 * 1024);
+    let wrong = [
+        line("", "true"),
+        line("a\0", "true"),
+        line("a", &long),
+        JobSpec { command: Command::Argv(vec![String::new(); 1024 * 1024]), ..line("a", "") },
+        JobSpec { settings: 1, ..line("a", "true") },
+        JobSpec { settings: u32::MAX, ..line("a", "true") },
+    ];
+    for job in wrong {
+        let draft = t.begin(spec()).unwrap();
+        assert_eq!(code(t.add(draft, vec![job])), ErrorCode::InvalidRequest);
+        let commit = t.ask(|reply| Input::Commit { draft, watch: false, reply });
+        assert_eq!(code(commit), ErrorCode::InvalidRequest);
+    }
+}
+
+#[test]
+fn long_commands_reach_the_worker_in_several_frames() {
+    let mut t = DispatcherTest::cpus(32);
+    let long = "x".repeat(700 * 1024);
+    let all: Vec<_> = (0..32).map(|number| line(&number.to_string(), &long)).collect();
+    let draft = t.begin(spec()).unwrap();
+    for chunk in all.chunks(16) {
+        t.add(draft, chunk.to_vec()).unwrap();
+    }
+    t.ask(|reply| Input::Commit { draft, watch: false, reply }).unwrap();
+    let mut started = 0;
+    while let Ok(request) = t.requests.try_recv() {
+        torc_protocol::codec::frame(request.clone()).expect("it fits into a frame");
+        if let WorkerRequest::Start { jobs, .. } = request {
+            started += jobs.len();
+        }
+    }
+    assert_eq!(started, 32);
+}
+
+#[test]
+fn a_submission_waits_for_the_first_worker() {
+    let mut t = DispatcherTest::without_worker(&Home::Memory);
+    let spec = WorkflowSpec {
+        settings: vec![JobSettings { cpus: 2, ..JobSettings::default() }],
+        ..spec()
+    };
+    let (begin, mut answer) = asked(|reply| Input::Begin { spec: Box::new(spec), reply });
+    t.turn([begin]);
+    assert!(answer.try_recv().is_err());
+    t.worker_is_ready(1);
+    let refused = answer.try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.message, "a job that takes 2 CPUs can never start: here has 1");
+}
+
+#[test]
+fn without_any_worker_a_submission_is_refused() {
+    let mut t = DispatcherTest::without_worker(&Home::Memory);
+    let (begin, mut answer) = asked(|reply| Input::Begin { spec: Box::new(spec()), reply });
+    t.turn([begin]);
+    t.worker_dies();
+    assert_eq!(code(answer.try_recv().unwrap()), ErrorCode::Unavailable);
+    assert_eq!(code(t.begin(spec())), ErrorCode::Unavailable);
+    assert!(t.later.try_recv().is_err(), "one that never was ready is not replaced");
+}
+
+#[test]
+fn a_workflow_without_jobs_ends_in_the_turn_that_commits_it() {
+    let mut t = DispatcherTest::cpus(1);
+    let (id, mut live) = t.submit(spec(), Vec::new());
+    assert_eq!(told(&mut live), ["submitted 0", "workflow completed"]);
+    assert!(live.is_closed());
+    assert_eq!(t.sent(), ["forget 1"]);
+    assert!(t.workflow(id).unwrap().finished_at.is_some());
+    t.turn([exits(1, 1, 0)]);
+}

@@ -1,0 +1,285 @@
+//! Handlers against a client on a socket, a dispatcher on a thread, and a fake worker.
+
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tempfile::TempDir;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+use torc_protocol::connection::ClientSide;
+use torc_protocol::id::{AttemptId, AttemptNumber, JobId};
+use torc_protocol::request::{
+    GetJob, JobSelector, ListJobs, Logs, Ping, Request, Snapshot, SnapshotWait, Submit,
+    SubmitCommit, SubmitJobs,
+};
+use torc_protocol::resources::NodeResources;
+use torc_protocol::result::{AttemptResult, Ending, Output, Usage};
+use torc_protocol::spec::{Command, Environment, JobContext, JobSettings, JobSpec, WorkflowSpec};
+use torc_protocol::status::JobStatus;
+use torc_protocol::view::JobView;
+use torc_protocol::worker::{WorkerEvent, WorkerRequest};
+
+use super::*;
+use crate::dispatcher::{Dispatcher, Parts};
+use crate::lines::Lines;
+use crate::nodes::{Node, NodeEvent};
+use crate::session;
+use crate::snapshot::snapshotter::{self, Snapshotter, Source};
+use crate::store::home::Home;
+use crate::store::tables::snapshot::Author;
+use crate::store::writer::Writer;
+
+/// Far longer than anything here takes that comes to an end.
+const LIMIT: Duration = Duration::from_secs(20);
+
+struct Daemon {
+    handlers: std::sync::Arc<Handlers>,
+    requests: UnboundedReceiver<WorkerRequest>,
+    _inputs: Sender<Input>,
+    _snapshotter: Snapshotter,
+    _dir: TempDir,
+}
+
+impl Daemon {
+    /// A daemon whose worker has one CPU, and whose snapshotter never gets to anything.
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("torc.db"));
+        let (node, requests) = Node::fake();
+        let node = LocalNode::new(node);
+        let (inputs, receiver) = channel();
+        let dispatcher = Dispatcher::new(Parts {
+            store: Writer::open(&home, None).unwrap(),
+            node: node.clone(),
+            start_worker: Box::new(|| Err(std::io::Error::other("there is no other"))),
+            journal: dir.path().join("begun"),
+            host: "here".to_owned(),
+            socket: String::new(),
+        });
+        std::thread::spawn(move || dispatcher.run(&receiver));
+        let handle = DispatcherHandle::new(inputs.clone());
+        let word = String::new;
+        let (snapshotter, snapshots) = Snapshotter::new(snapshotter::Parts {
+            dispatcher: handle.clone(),
+            source: Source::Owner,
+            author: Author { instance: word(), host: word(), boot_id: word(), pid: 1 },
+            target: dir.path().join("snapshot.db"),
+            database: None,
+            keep: 1,
+            interval: None,
+            stdout: Lines::to(std::io::sink(), "nowhere").unwrap(),
+        });
+        let identity = Identity {
+            socket: PathBuf::new(),
+            database: word(),
+            in_memory: false,
+            host: word(),
+            started_at: Timestamp(0),
+        };
+        let writing = Some(Writing { dispatcher: handle, node, snapshots });
+        let (shutdown, _) = unbounded_channel();
+        let reader = Reader::open(&home).unwrap();
+        let handlers = Handlers { writing, reader, shutdown, identity }.into();
+        let daemon =
+            Self { handlers, requests, _inputs: inputs, _snapshotter: snapshotter, _dir: dir };
+        let resources = NodeResources { cpus: 1, ..NodeResources::default() };
+        daemon.worker_says(WorkerEvent::Ready { resources, pid: 1 });
+        daemon
+    }
+
+    fn worker_says(&self, event: WorkerEvent) {
+        let dispatcher = &self.handlers.writing.as_ref().unwrap().dispatcher;
+        dispatcher.send(Input::Node(NodeEvent::Message(event)));
+    }
+
+    /// Connects; the task ends when the session does.
+    async fn connect(&self) -> (ClientSide<UnixStream>, tokio::task::JoinHandle<()>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let handlers = self.handlers.clone();
+        let session = tokio::spawn(async move {
+            session::run(theirs, &handlers, tokio_util::sync::CancellationToken::new()).await;
+        });
+        (ClientSide::open(ours).await.unwrap(), session)
+    }
+
+    /// Submits jobs that run `command`, and waits until the worker is given the first.
+    async fn submit(&mut self, count: usize, command: &str) {
+        let (mut client, _) = self.connect().await;
+        let context = JobContext {
+            environment: Environment::default(),
+            working_dir: "/".to_owned(),
+            output_dir: "/".to_owned(),
+        };
+        let spec = WorkflowSpec {
+            name: "w".to_owned(),
+            description: None,
+            context,
+            settings: vec![JobSettings::default()],
+            max_parallel_jobs: None,
+        };
+        ask(&mut client, Submit { spec }).await;
+        for number in 0..count {
+            let (name, command) = (number.to_string(), Command::Line(command.to_owned()));
+            let job = JobSpec { name, command, priority: 0, settings: 0 };
+            ask(&mut client, SubmitJobs { jobs: vec![job] }).await;
+        }
+        let submitted = ask(&mut client, SubmitCommit { watch: false }).await;
+        assert!(matches!(submitted, Response::Submitted(_)), "{submitted:?}");
+        self.until(|request| matches!(request, WorkerRequest::Start { .. })).await;
+    }
+
+    /// Waits until the worker is sent such a request.
+    async fn until(&mut self, is_it: impl Fn(&WorkerRequest) -> bool) {
+        let found = async { while !is_it(&self.requests.recv().await.unwrap()) {} };
+        timeout(LIMIT, found).await.expect("the worker is asked");
+    }
+
+    fn job_ends(&self, job: u64) {
+        let attempt = AttemptId { job: JobId(job), number: AttemptNumber(1) };
+        let result = AttemptResult {
+            ending: Ending::Exited(0),
+            stopped: None,
+            started_at: Timestamp(1),
+            finished_at: Timestamp(2),
+            usage: Usage::default(),
+            stdout: Output::None,
+            stderr: Output::None,
+        };
+        self.worker_says(WorkerEvent::Finished { attempt, result });
+    }
+}
+
+async fn receive(client: &mut ClientSide<UnixStream>) -> Response {
+    timeout(LIMIT, client.receive()).await.expect("a reply").unwrap().expect("a connection")
+}
+
+async fn ask(client: &mut ClientSide<UnixStream>, request: impl Into<Request>) -> Response {
+    client.send(request.into()).await.unwrap();
+    receive(client).await
+}
+
+fn logs(job: u64) -> Logs {
+    let job = JobSelector::Id(JobId(job));
+    let (stdout_offset, stderr_offset) = (u64::MAX, u64::MAX);
+    Logs { job, attempt: None, stdout_offset, stderr_offset, limit: u32::MAX, wait: true }
+}
+
+#[tokio::test]
+async fn long_commands_are_listed_in_frames_that_hold_them() {
+    let mut daemon = Daemon::start();
+    daemon.submit(20, &"x".repeat(1_100_000)).await;
+    let (mut client, _) = daemon.connect().await;
+    client.send(ListJobs::default().into()).await.unwrap();
+    let mut listed = Vec::new();
+    loop {
+        match receive(&mut client).await {
+            Response::Jobs(jobs) => listed.extend(jobs.into_iter().map(|job| job.id.0)),
+            Response::End => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(listed, (1..=20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_reply_that_fits_into_no_frame_is_an_error_and_the_session_goes_on() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (client, other) = tokio::join!(Client::greet(theirs), ClientSide::open(ours));
+    let (mut client, mut other) = (client.unwrap(), other.unwrap());
+    let name = "x".repeat(torc_protocol::codec::MAX_FRAME);
+    let error = RequestError::new(ErrorCode::NotFound, name);
+    let failure = Failure::from(client.send(error).await.unwrap_err());
+    assert!(matches!(failure, Failure::Refused(_)), "{failure:?}");
+    client.send(Pong).await.unwrap();
+    assert_eq!(receive(&mut other).await, Response::Pong(Pong));
+}
+
+#[tokio::test]
+async fn logs_do_not_wait_for_what_has_happened_before_they_watch() {
+    let mut daemon = Daemon::start();
+    daemon.submit(3, "true").await;
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (client, _other) = tokio::join!(Client::greet(theirs), ClientSide::open(ours));
+    let mut client = client.unwrap();
+    let job = daemon.handlers.job(JobSelector::Id(JobId(1))).await.unwrap();
+    daemon.job_ends(1);
+    // What was read of the job is out of date by now, and no event of it will follow.
+    let stale = JobView { status: JobStatus::Ready, attempts: 0, ..job };
+    let waiting = super::logs::wait_for_start(&daemon.handlers, &stale, &mut client);
+    timeout(LIMIT, waiting).await.expect("it does not wait").unwrap();
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_client_goes_while_it_waits_for_output() {
+    let mut daemon = Daemon::start();
+    daemon.submit(1, "true").await;
+    let (mut client, session) = daemon.connect().await;
+    client.send(logs(1).into()).await.unwrap();
+    daemon.until(|request| matches!(request, WorkerRequest::Tail { .. })).await;
+    drop(client);
+    timeout(LIMIT, session).await.expect("the session ends").unwrap();
+}
+
+#[tokio::test]
+async fn output_beyond_all_offsets_is_empty_and_the_stream_has_ended() {
+    let mut daemon = Daemon::start();
+    daemon.submit(1, "true").await;
+    daemon.job_ends(1);
+    let (mut client, _) = daemon.connect().await;
+    // Answered after what came before is recorded.
+    assert!(matches!(ask(&mut client, torc_protocol::request::Status).await, Response::Status(_)));
+    match ask(&mut client, logs(1)).await {
+        Response::Logs(chunk) => assert!(chunk.ended && chunk.status == JobStatus::Completed),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_client_goes_while_it_waits_for_a_snapshot() {
+    let daemon = Daemon::start();
+    let (mut client, session) = daemon.connect().await;
+    client.send(Snapshot { wait: SnapshotWait::Forever, path: None }.into()).await.unwrap();
+    drop(client);
+    timeout(LIMIT, session).await.expect("the session ends").unwrap();
+}
+
+#[tokio::test]
+async fn a_snapshot_is_waited_for_no_longer_than_asked() {
+    let daemon = Daemon::start();
+    let (mut client, _) = daemon.connect().await;
+    let wait = SnapshotWait::AtMost(torc_protocol::time::Span(1_000));
+    let reply = ask(&mut client, Snapshot { wait, path: None }).await;
+    let expected = torc_protocol::response::SnapshotProgress::TimedOut(
+        torc_protocol::view::SnapshotPhase::Waiting,
+    );
+    assert_eq!(reply, Response::Snapshot(expected));
+    assert_eq!(receive(&mut client).await, Response::End);
+    assert_eq!(ask(&mut client, Ping).await, Response::Pong(Pong));
+}
+
+#[tokio::test]
+async fn a_number_that_no_job_can_have_is_not_found() {
+    let daemon = Daemon::start();
+    let (mut client, _) = daemon.connect().await;
+    let reply = ask(&mut client, GetJob { job: JobSelector::Id(JobId(u64::MAX)) }).await;
+    match reply {
+        Response::Error(error) => assert_eq!(error.code, ErrorCode::NotFound),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_question_for_output_that_nobody_waits_for_is_forgotten() {
+    let (node, mut requests) = Node::fake();
+    let attempt = AttemptId { job: JobId(1), number: AttemptNumber(1) };
+    let (stdout_offset, stderr_offset) = (0, 0);
+    let request =
+        crate::nodes::TailRequest { attempt, stdout_offset, stderr_offset, limit: 1, wait: true };
+    assert!(node.tail(request).now_or_never().is_none());
+    assert!(requests.try_recv().is_ok());
+    assert_eq!(node.waiting_for_output(), 0);
+    drop(requests);
+    assert_eq!(node.tail(request).await, None);
+}
