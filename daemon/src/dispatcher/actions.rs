@@ -92,6 +92,8 @@ impl Dispatcher {
         let Some(active) = self.active.get(&WorkflowId(key.workflow.0)) else { return };
         let attempt = AttemptId { job: id, number: AttemptNumber(number) };
         let (cause, grace) = (active.cause, active.grace);
+        let own = self.engine.job(key).map(|job| active.settings[job.settings as usize].grace);
+        self.silence.ask(self.moment(), grace.or(own).map_or(0, |grace| grace.0));
         match self.turn.requests.last_mut() {
             Some(WorkerRequest::Stop { attempts, cause: c, grace: g })
                 if *c == cause && *g == grace && !attempts.is_empty() =>

@@ -16,6 +16,7 @@ use crate::sys;
 
 impl Dispatcher {
     pub(super) fn node_event(&mut self, event: NodeEvent) {
+        self.silence.broken();
         match event {
             NodeEvent::Message(WorkerEvent::Ready { resources, .. }) => {
                 self.worker_ready = true;

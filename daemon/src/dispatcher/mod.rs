@@ -13,6 +13,7 @@
 //! - [`attempts`]: what the worker reports.
 //! - [`submission`], [`watch`], [`control`]: what clients and the snapshotter ask; [`admission`]:
 //!   what may be submitted.
+//! - [`silence`]: a worker that does not do as it is told.
 //! - [`restore`]: what an earlier daemon left unfinished.
 
 mod actions;
@@ -21,6 +22,7 @@ mod attempts;
 mod control;
 pub mod input;
 pub mod restore;
+mod silence;
 mod submission;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ use torc_protocol::time::Timestamp;
 use torc_protocol::worker::WorkerRequest;
 
 use crate::dispatcher::input::{Input, StopRequest};
+use crate::dispatcher::silence::Silence;
 use crate::dispatcher::submission::Draft;
 use crate::dispatcher::turn::Turn;
 use crate::engine::job::JobKey;
@@ -94,6 +97,7 @@ pub(crate) struct Dispatcher {
     /// Submissions that are still to be removed from the database.
     given_up: Vec<WorkflowId>,
     in_flight: HashMap<AttemptId, InFlight>,
+    silence: Silence,
     /// What the present turn has collected.
     turn: Turn,
     /// Set once the daemon is ending.
@@ -141,6 +145,7 @@ impl Dispatcher {
             drafts: HashMap::new(),
             given_up: Vec::new(),
             in_flight: HashMap::new(),
+            silence: Silence::default(),
             turn: Turn::default(),
             stop: None,
             broken: None,
@@ -168,16 +173,12 @@ impl Dispatcher {
 
     /// Returns how long until there is something to do even if nothing comes in.
     fn patience(&self) -> Duration {
-        if self.broken.is_some() {
-            return IDLE;
-        }
-        if !self.given_up.is_empty() {
-            return Duration::ZERO;
-        }
-        match self.engine.next_due() {
-            Some(due) => Duration::from_micros(due.saturating_sub(self.moment())),
-            None => IDLE,
-        }
+        let due = match &self.broken {
+            Some(_) => self.silence.until(),
+            None if !self.given_up.is_empty() => return Duration::ZERO,
+            None => self.engine.next_due().into_iter().chain(self.silence.until()).min(),
+        };
+        due.map_or(IDLE, |due| Duration::from_micros(due.saturating_sub(self.moment())))
     }
 
     /// Applies an input and those that wait behind it. Returns whom to tell that the database is
@@ -223,6 +224,10 @@ impl Dispatcher {
 
     /// Schedules, records, carries out, publishes, replies: in this order.
     fn finish_turn(&mut self) {
+        if self.silence.is_over(self.moment()) {
+            tracing::error!("the worker does not stop its jobs, and is killed with them");
+            self.node.worker().kill();
+        }
         if self.broken.is_none() {
             let now = self.moment();
             self.engine.tick(now, &mut self.turn.actions);

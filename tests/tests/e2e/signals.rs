@@ -136,6 +136,17 @@ fn when_the_worker_is_killed_its_jobs_are_lost_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_worker_that_is_stuck_does_not_keep_torcctl_from_ending() {
+    let run = Run::start();
+    signal(process(&run.torc, "torcd worker").pid, Signal::SIGSTOP);
+    run.torcctl.signal(Signal::SIGINT);
+    run.torcctl.signal(Signal::SIGINT);
+    let (torc, ended, stderr) = run.ended();
+    assert_eq!(ended, 130, "{stderr}");
+    assert_eq!(jobs(&torc), ["job1|failed", "job2|canceled"]);
+}
+
+#[test]
 fn when_torcd_is_killed_its_jobs_end_and_torcctl_says_that_nothing_is_safe() {
     let torc = torc();
     let torcctl = torc.args(["exec", "-c", SLEEPER]).start();
