@@ -1,9 +1,9 @@
 //! The composition root: builds everything from the bottom up, waits for the end, and takes it down
 //! from the top.
 //!
-//! - [`database`]: finds the database a home, and loads what an earlier daemon left.
-//! - [`build`]: the parts, each with what it needs of those below.
-//! - [`ending`]: stop the jobs, save, say goodbye, close.
+//! - `database`: finds the database a home, and loads what an earlier daemon left.
+//! - `build`: the parts, each with what it needs of those below.
+//! - `ending`: stop the jobs, save, say goodbye, close.
 
 mod build;
 mod database;

@@ -7,14 +7,14 @@
 //! It runs on a thread of its own, which owns the engine and the connection that writes, and which
 //! makes no system call on a path that the user named.
 //!
-//! - [`input`]: what comes in, and the handle by which others send it.
-//! - [`turn`]: what one turn has collected.
-//! - [`actions`]: what the engine wants done.
-//! - [`attempts`]: what the worker reports.
-//! - [`submission`], [`watch`], [`control`]: what clients and the snapshotter ask; [`admission`]:
+//! - `input`: what comes in, and the handle by which others send it.
+//! - `turn`: what one turn has collected.
+//! - `actions`: what the engine wants done.
+//! - `attempts`: what the worker reports.
+//! - `submission`, `watch`, `control`: what clients and the snapshotter ask; `admission`:
 //!   what may be submitted.
-//! - [`silence`]: a worker that does not do as it is told.
-//! - [`restore`]: what an earlier daemon left unfinished.
+//! - `silence`: a worker that does not do as it is told.
+//! - `restore`: what an earlier daemon left unfinished.
 
 mod actions;
 mod admission;

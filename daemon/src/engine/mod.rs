@@ -4,13 +4,13 @@
 //! in as an argument and what should happen goes out as [`action::Action`]s, so everything here is
 //! tested by script (`tests.rs`).
 //!
-//! - [`job`]: one job and its states.
-//! - [`workflow`]: the jobs of one workflow, their counts, and the queue of those that are ready.
+//! - `job`: one job and its states.
+//! - `workflow`: the jobs of one workflow, their counts, and the queue of those that are ready.
 //!   The graph of dependencies will live beside it.
-//! - [`lane`]: jobs that are alike share a lane of the worker; how wide it is and how far ahead it
+//! - `lane`: jobs that are alike share a lane of the worker; how wide it is and how far ahead it
 //!   is filled.
-//! - [`scheduler`]: which ready jobs go to the worker now.
-//! - [`transition`]: the inputs.
+//! - `scheduler`: which ready jobs go to the worker now.
+//! - `transition`: the inputs.
 //!
 //! Invariants: a job is in exactly one state and the counts agree with the states; a CPU is given
 //! out at most once; an attempt that was assigned ends exactly once; a workflow ends in the same
