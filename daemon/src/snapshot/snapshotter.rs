@@ -4,36 +4,23 @@
 //! request came in. The copy is made from memory to memory, beside the writer; a process of its own
 //! brings it to disk, so a file system that hangs holds up that process and nothing else.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 use torc_protocol::id::Generation;
 use torc_protocol::response::{RequestError, SnapshotProgress};
-use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::time::Timestamp;
 use torc_protocol::view::{SnapshotFailure, SnapshotPhase, SnapshotStatusView, SnapshotView};
 
 use crate::dispatcher::input::{DispatcherHandle, Input};
 use crate::lines::Lines;
+use crate::snapshot::source::{self, Source};
 use crate::snapshot::writer_process::{self, WriteRequest};
 use crate::snapshot_writer::event::WriterReport;
-use crate::store::image::{Checkpointer, Copier, ImageError};
 use crate::store::tables::snapshot::Author;
 use crate::sys;
-
-/// How a database is copied.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// By a connection of its own.
-    Copier(Arc<Mutex<Copier>>),
-    /// By the owner of the database.
-    Owner,
-    /// Not at all: it is on disk, and is its own snapshot.
-    InPlace(Arc<Mutex<Checkpointer>>),
-}
 
 /// What the snapshotter is given.
 #[derive(Debug)]
@@ -227,25 +214,20 @@ impl Snapshotter {
             .map_err(|error| failed(SnapshotPhase::Copy, None, error.message))?;
         let written = match &self.parts.source {
             Source::InPlace(checkpointer) if !by_the_way => {
-                in_place(checkpointer.clone(), target, &mut on_phase).await
+                source::in_place(checkpointer.clone(), target, &mut on_phase).await
             }
-            source => match self.copy(source, generation).await {
+            source => match source.copy(&self.parts.dispatcher, generation).await {
                 Ok(image) => {
-                    let copied = begun.elapsed();
                     let request = WriteRequest {
                         target: target.to_owned(),
                         keep: self.keep(by_the_way),
                         generation,
                     };
-                    writer_process::write(
-                        &sys::process::own_executable(),
-                        image,
-                        request,
-                        &mut on_phase,
-                    )
-                    .await
-                    .map(|mut report| {
-                        report.phases.insert(0, (SnapshotPhase::Copy, copied.into()));
+                    let copy = (SnapshotPhase::Copy, begun.elapsed().into());
+                    let program = sys::process::own_executable();
+                    let report = writer_process::write(&program, image, request, &mut on_phase);
+                    report.await.map(|mut report| {
+                        report.phases.insert(0, copy);
                         report
                     })
                 }
@@ -271,25 +253,6 @@ impl Snapshotter {
         self.parts.dispatcher.ask(|reply| Input::BeginSnapshot { author, path, reply }).await
     }
 
-    async fn copy(&self, source: &Source, generation: Generation) -> Result<File, ImageError> {
-        let name = format!("snapshot-{generation}.db");
-        match source {
-            Source::Copier(copier) => {
-                let copier = copier.clone();
-                blocking(move || lock(&copier).copy(&name)).await
-            }
-            Source::Owner => {
-                let into = sys::memory::anonymous_file(&name)?;
-                let copied = self.parts.dispatcher.ask(|reply| Input::Serialize { into, reply });
-                copied.await.map_err(|error| std::io::Error::other(error.message).into())
-            }
-            Source::InPlace(checkpointer) => {
-                let checkpointer = checkpointer.clone();
-                blocking(move || lock(&checkpointer).copy(&name)).await
-            }
-        }
-    }
-
     /// A snapshot by the way is never rotated: it is one file, where it was asked for.
     fn keep(&self, by_the_way: bool) -> u32 {
         if by_the_way { 1 } else { self.parts.keep }
@@ -303,47 +266,6 @@ impl Snapshotter {
             Err(_) => false,
         }
     }
-}
-
-/// Brings a database that is its own snapshot to a state that survives a power cut.
-async fn in_place(
-    checkpointer: Arc<Mutex<Checkpointer>>,
-    target: &Path,
-    on_phase: &mut impl FnMut(SnapshotPhase),
-) -> Result<WriterReport, SnapshotFailure> {
-    let mut phases = Vec::new();
-    for phase in [SnapshotPhase::Sync, SnapshotPhase::Verify] {
-        on_phase(phase);
-        let begun = Instant::now();
-        let checkpointer = checkpointer.clone();
-        let done = blocking(move || match phase {
-            SnapshotPhase::Sync => lock(&checkpointer).checkpoint(),
-            _ => lock(&checkpointer).check(),
-        });
-        done.await.map_err(|error| SnapshotFailure {
-            path: target.display().to_string(),
-            phase,
-            errno: error.errno(),
-            reason: error.to_string(),
-        })?;
-        phases.push((phase, Span::from(begun.elapsed())));
-    }
-    let path = target.to_owned();
-    let bytes = blocking(move || Ok(std::fs::metadata(path)?.len())).await.unwrap_or(0);
-    Ok(WriterReport { bytes, sha256: String::new(), phases })
-}
-
-async fn blocking<T: Send + 'static>(
-    f: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
-) -> Result<T, ImageError> {
-    match tokio::task::spawn_blocking(f).await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(std::io::Error::other(error).into()),
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn every(period: Duration) -> Interval {

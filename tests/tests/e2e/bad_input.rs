@@ -151,3 +151,14 @@ fn a_reader_that_leaves_is_no_error() {
     assert_eq!(outcome.stderr, "");
     assert_eq!(outcome.stdout.lines().last(), Some("0"), "{outcome}");
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_not_the_end_of_torcd() {
+    let torc = torc();
+    let command = format!("ulimit -f 10; exec '{}' exec -c true", torc.torcctl_path().display());
+    let outcome = torc.program("bash".as_ref()).args(["-c", &command]).run();
+    let code = outcome.status.code();
+    assert!(code.is_some_and(|code| code != 0), "{outcome}");
+    assert!(outcome.stderr.contains("error: ") && outcome.stderr.contains("hint: "), "{outcome}");
+    torc.wait_for_silence();
+}

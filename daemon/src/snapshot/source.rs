@@ -1,0 +1,102 @@
+//! How a database gets out of memory, or to rest on disk: the step before the writer.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use torc_protocol::id::Generation;
+use torc_protocol::time::Span;
+use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
+
+use crate::dispatcher::input::{DispatcherHandle, Input};
+use crate::snapshot_writer::event::WriterReport;
+use crate::store::image::{Checkpointer, Copier, ImageError};
+use crate::sys;
+
+/// How a database is copied.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// By a connection of its own.
+    Copier(Arc<Mutex<Copier>>),
+    /// By the owner of the database.
+    Owner,
+    /// Not at all: it is on disk, and is its own snapshot.
+    InPlace(Arc<Mutex<Checkpointer>>),
+}
+
+impl Source {
+    /// Returns a copy as an open file without a name.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails, or there is no room for it.
+    pub(super) async fn copy(
+        &self,
+        owner: &DispatcherHandle,
+        generation: Generation,
+    ) -> Result<File, ImageError> {
+        let name = format!("snapshot-{generation}.db");
+        match self {
+            Self::Copier(copier) => {
+                let copier = copier.clone();
+                blocking(move || lock(&copier).copy(&name)).await
+            }
+            Self::Owner => {
+                let into = sys::memory::anonymous_file(&name)?;
+                let copied = owner.ask(|reply| Input::Serialize { into, reply });
+                copied.await.map_err(|error| io::Error::other(error.message).into())
+            }
+            Self::InPlace(checkpointer) => {
+                let checkpointer = checkpointer.clone();
+                blocking(move || lock(&checkpointer).copy(&name)).await
+            }
+        }
+    }
+}
+
+/// Brings a database that is its own snapshot to a state that survives a power cut.
+///
+/// # Errors
+///
+/// The step that failed.
+pub(super) async fn in_place(
+    checkpointer: Arc<Mutex<Checkpointer>>,
+    target: &Path,
+    on_phase: &mut impl FnMut(SnapshotPhase),
+) -> Result<WriterReport, SnapshotFailure> {
+    let mut phases = Vec::new();
+    for phase in [SnapshotPhase::Sync, SnapshotPhase::Verify] {
+        on_phase(phase);
+        let begun = Instant::now();
+        let checkpointer = checkpointer.clone();
+        let done = blocking(move || match phase {
+            SnapshotPhase::Sync => lock(&checkpointer).checkpoint(),
+            _ => lock(&checkpointer).check(),
+        });
+        done.await.map_err(|error| SnapshotFailure {
+            path: target.display().to_string(),
+            phase,
+            errno: error.errno(),
+            reason: error.to_string(),
+        })?;
+        phases.push((phase, Span::from(begun.elapsed())));
+    }
+    let path = target.to_owned();
+    let bytes = blocking(move || Ok(std::fs::metadata(path)?.len())).await.unwrap_or(0);
+    Ok(WriterReport { bytes, sha256: String::new(), phases })
+}
+
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, ImageError> {
+    match tokio::task::spawn_blocking(f).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(io::Error::other(error).into()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
