@@ -38,6 +38,20 @@ pub(super) struct Opened {
     pub(super) begun: HashSet<AttemptId>,
 }
 
+impl Opened {
+    /// A home that is not itself in the private directory.
+    fn new(home: Home, dir: PrivateDir) -> Self {
+        Self {
+            home,
+            staging: dir.path().to_owned(),
+            _staging_dir: Some(dir),
+            load: None,
+            leases: Vec::new(),
+            begun: HashSet::new(),
+        }
+    }
+}
+
 /// Finds the home that the configuration asks for.
 ///
 /// # Errors
@@ -78,16 +92,7 @@ fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
     if config.fresh {
         set_aside(path)?;
     }
-    let dir = private_dir()?;
-    let (home, staging) = (Home::File(path.to_owned()), dir.path().to_owned());
-    Ok(Opened {
-        home,
-        staging,
-        _staging_dir: Some(dir),
-        load: None,
-        leases: Vec::new(),
-        begun: HashSet::new(),
-    })
+    Ok(Opened::new(Home::File(path.to_owned()), private_dir()?))
 }
 
 async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError> {
@@ -109,16 +114,7 @@ async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError
             begun: HashSet::new(),
         });
     }
-    let load = found.then_some(into);
-    let home = Home::Memory;
-    Ok(Opened {
-        home,
-        staging,
-        _staging_dir: Some(dir),
-        load,
-        leases: Vec::new(),
-        begun: HashSet::new(),
-    })
+    Ok(Opened { load: found.then_some(into), ..Opened::new(Home::Memory, dir) })
 }
 
 /// Loads the newest good snapshot, and returns whether there was one.
@@ -166,15 +162,7 @@ fn read_only(path: &Path) -> Result<Opened, StartError> {
         VerifyError::Newer(_) => refused(error.to_string()).hint("use the torc that wrote it"),
         _ => refused(error.to_string()),
     })?;
-    let home = Home::ReadOnly(shown);
-    Ok(Opened {
-        home,
-        staging,
-        _staging_dir: Some(dir),
-        load: None,
-        leases: Vec::new(),
-        begun: HashSet::new(),
-    })
+    Ok(Opened::new(Home::ReadOnly(shown), dir))
 }
 
 fn set_aside(path: &Path) -> Result<(), StartError> {

@@ -108,7 +108,7 @@ golden! {
             name: "job1".to_owned(),
             status: JobStatus::Running,
             stdout: LogPart::Bytes(Bytes::from_static(b"\xffline\n")),
-            stderr: LogPart::File { path: "/work/job1.err".to_owned(), bytes: 1_048_577 },
+            stderr: LogPart::File { path: "/scratch/job1.err".to_owned(), bytes: 1_048_577 },
             ended: true,
         }),
         Snapshot => Self::Snapshot(SnapshotProgress::Done(Box::new(snapshot()))),
@@ -171,8 +171,8 @@ fn workflow_view() -> WorkflowView {
         jobs: counts(),
         submitted_at: Timestamp(1_700_000_000_000_000),
         finished_at: Some(Timestamp(1_700_000_001_000_000)),
-        working_dir: "/work".to_owned(),
-        output_dir: "/work/torc_output".to_owned(),
+        working_dir: "/scratch".to_owned(),
+        output_dir: "/scratch/torc_output".to_owned(),
     }
 }
 
@@ -207,7 +207,7 @@ fn result_view() -> ResultView {
         stdout_bytes: 6,
         stderr_bytes: 1_048_577,
         stdout_path: None,
-        stderr_path: Some("/work/job1.err".to_owned()),
+        stderr_path: Some("/scratch/job1.err".to_owned()),
     }
 }
 
@@ -215,7 +215,7 @@ fn snapshot() -> SnapshotView {
     SnapshotView {
         generation: Generation(17),
         changes: 4_711,
-        path: "/work/torc.db".to_owned(),
+        path: "/scratch/torc.db".to_owned(),
         bytes: 90_112,
         sha256: "9f86d081".to_owned(),
         started_at: Timestamp(1_700_000_000_000_000),
@@ -226,7 +226,7 @@ fn snapshot() -> SnapshotView {
 
 fn failure() -> SnapshotFailure {
     SnapshotFailure {
-        path: "/work/torc.db".to_owned(),
+        path: "/scratch/torc.db".to_owned(),
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "no space left on device".to_owned(),
@@ -239,14 +239,14 @@ fn status() -> StatusView {
         pid: 4_711,
         socket: "/run/torcd.sock".to_owned(),
         started_at: Timestamp(1_700_000_000_000_000),
-        database: "/work/torc.db".to_owned(),
+        database: "/scratch/torc.db".to_owned(),
         in_memory: true,
         read_only: true,
         node: resources(),
         running_workflows: 2,
         jobs: counts(),
         snapshot: SnapshotStatusView {
-            target: Some("/work/torc.db".to_owned()),
+            target: Some("/scratch/torc.db".to_owned()),
             keep: 5,
             last: Some(snapshot()),
             changes_since: 3,

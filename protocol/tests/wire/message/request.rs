@@ -78,7 +78,7 @@ golden! {
         }),
         Snapshot => Self::Snapshot(Snapshot {
             wait: SnapshotWait::Forever,
-            path: Some("/work/now.db".to_owned()),
+            path: Some("/scratch/now.db".to_owned()),
         }),
         Shutdown => Self::Shutdown(Shutdown { grace: Some(Span(0)) }),
     }

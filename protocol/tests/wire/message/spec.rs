@@ -84,8 +84,8 @@ pub(crate) fn settings() -> JobSettings {
 pub(crate) fn context() -> JobContext {
     JobContext {
         environment: Environment(Bytes::from_static(b"A=1\0B=\xff\0")),
-        working_dir: "/work".to_owned(),
-        output_dir: "/work/torc_output".to_owned(),
+        working_dir: "/scratch".to_owned(),
+        output_dir: "/scratch/torc_output".to_owned(),
     }
 }
 

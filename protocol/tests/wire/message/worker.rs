@@ -24,7 +24,7 @@ golden! {
         None => Self::None,
         Inline => Self::Inline(Bytes::from_static(b"\xffout\n")),
         File => Self::File {
-            path: "/work/job1.out".to_owned(),
+            path: "/scratch/job1.out".to_owned(),
             bytes: 1_048_577,
             error: Some("no space left on device; 3 bytes are missing".to_owned()),
         },
@@ -34,7 +34,7 @@ golden! {
 golden! {
     LogPart {
         Bytes => Self::Bytes(Bytes::from_static(b"\xffline\n")),
-        File => Self::File { path: "/work/job1.out".to_owned(), bytes: 1_048_577 },
+        File => Self::File { path: "/scratch/job1.out".to_owned(), bytes: 1_048_577 },
     }
 }
 
