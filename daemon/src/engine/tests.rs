@@ -269,3 +269,38 @@ fn a_job_is_recorded_with_its_attempts_even_when_its_workflow_ends_with_it() {
     t.engine.cancel_job(job, &mut t.out);
     assert_eq!(t.out[0], Action::Set { job, state: State::Canceled, attempts: 1 });
 }
+
+#[test]
+fn a_higher_priority_takes_the_room_of_a_lower_one_as_it_ends() {
+    let mut t = EngineTest::cpus(2);
+    let job = |priority| Job { priority, settings: 0, state: State::Ready, attempts: 0 };
+    t.submit_jobs(W, vec![job(0); 100], vec![plain()], None);
+    t.out.clear();
+    // What long jobs there are is known now, so nothing is assigned ahead any more.
+    for index in 0..2 {
+        t.ends(index, Outcome::Success, 60 * SECOND);
+    }
+    t.out.clear();
+    t.submit_jobs(WorkflowKey(2), vec![job(5); 3], vec![plain()], None);
+    t.expect(&[]);
+    t.ends(2, Outcome::Success, 60 * SECOND);
+    t.expect(&["2 completed", "width 1", "assign 0.1", "assign 1.1"]);
+    t.ends(3, Outcome::Success, 60 * SECOND);
+    t.expect(&["3 completed", "width 2", "assign 2.1"]);
+    let urgent = |index| JobKey { workflow: WorkflowKey(2), index };
+    for index in 0..2 {
+        let end = End { outcome: Outcome::Success, took: 60 * SECOND };
+        t.engine.ended(urgent(index), end, t.now, &mut t.out);
+        t.engine.schedule(&mut t.out);
+    }
+    t.expect(&["0 completed", "1 completed", "width 1", "assign 4.1"]);
+}
+
+#[test]
+fn a_lane_that_no_node_could_serve_holds_up_nobody() {
+    let mut t = EngineTest::cpus(2);
+    let job = |priority| Job { priority, settings: 0, state: State::Ready, attempts: 0 };
+    t.submit_jobs(W, vec![job(5)], vec![Settings { cpus: 8, ..plain() }], None);
+    t.submit_jobs(WorkflowKey(2), vec![job(0)], vec![plain()], None);
+    assert_eq!(t.assigned(), [0]);
+}
