@@ -83,9 +83,4 @@ where
     pub async fn receive(&mut self) -> Result<Option<In>, ConnectionError> {
         Ok(self.frames.next().await.transpose()?)
     }
-
-    /// Returns the two halves, for a reader and a writer that run side by side.
-    pub fn into_frames(self) -> Framed<S, Codec<In, Out>> {
-        self.frames
-    }
 }

@@ -111,7 +111,11 @@ impl Dispatcher {
         self.end_orphans();
         // What it has begun but not told is lost; the rest can be given to another.
         let begun = std::fs::read(&self.journal).map(|bytes| journal::attempts(&bytes));
-        let began = |id: &AttemptId| begun.as_ref().is_ok_and(|begun| begun.contains(id));
+        let began = |id: &AttemptId| match &begun {
+            Ok(begun) => begun.contains(id),
+            // Without a journal it has begun nothing; with one that cannot be read, anything.
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        };
         let lost: Vec<(AttemptId, Option<Timestamp>)> = self
             .in_flight
             .iter()

@@ -163,6 +163,17 @@ fn what_a_dead_worker_had_begun_is_lost_and_the_rest_is_given_to_the_next() {
 }
 
 #[test]
+fn when_it_cannot_be_told_what_a_dead_worker_had_begun_nothing_runs_twice() {
+    let mut t = DispatcherTest::cpus(2);
+    let (id, _live) = t.submit(spec(), jobs(&["a", "b"]));
+    std::fs::create_dir(t.dir.path().join("begun")).unwrap();
+    t.worker_dies();
+    assert_eq!([t.stands(1), t.stands(2)], ["failed 1", "failed 1"]);
+    assert_eq!(t.results(2)[0].reason, "lost: the worker was killed");
+    assert_eq!(t.workflow(id).unwrap().status, WorkflowStatus::Failed);
+}
+
+#[test]
 fn a_worker_with_fewer_cpus_gets_fewer_jobs() {
     let mut t = DispatcherTest::cpus(4);
     t.submit(spec(), jobs(&["a", "b", "c", "d", "e", "f", "g", "h"]));
