@@ -88,7 +88,7 @@ impl Core {
 /// When a part cannot be had.
 pub(super) fn build(
     config: Config,
-    opened: Opened,
+    mut opened: Opened,
     listening: Listening,
     shutdown: ShutdownSender,
     stdout: &Lines,
@@ -106,6 +106,8 @@ pub(super) fn build(
         Database::ReadOnly(_) => None,
         _ => Some(build_writing(config, &opened, host, stdout)?),
     };
+    // What they hold is recorded now.
+    std::mem::take(&mut opened.remains).clear();
     let handlers = Handlers {
         writing: writing.as_ref().map(|writing| Writing {
             dispatcher: writing.dispatcher.clone(),
@@ -155,7 +157,7 @@ fn build_writing(
         host,
         socket: config.socket.display().to_string(),
     });
-    owner.restore(unfinished, &opened.begun).map_err(|error| {
+    owner.restore(unfinished, &opened.remains.begun).map_err(|error| {
         StartError::new(1, format!("cannot restore {}: {error}", opened.home.describe()))
     })?;
     let (alive, dispatcher_gone) = oneshot::channel();

@@ -12,7 +12,7 @@ use torc_protocol::paths::{self, DATABASE_NAME};
 use crate::config::{Config, Database};
 use crate::daemon::start_error::StartError;
 use crate::snapshot::aside;
-use crate::snapshot::lease::Lease;
+use crate::snapshot::lease::{Lease, Predecessor};
 use crate::snapshot::load::{self, Loaded};
 use crate::store::home::{Home, PrivateDir};
 use crate::store::image;
@@ -34,8 +34,26 @@ pub(super) struct Opened {
     pub(super) load: Option<PathBuf>,
     /// What keeps other daemons away from what we write.
     pub(super) leases: Vec<Lease>,
-    /// The attempts that the worker of a daemon which died over this database had begun.
+    /// What daemons that died over this database have left.
+    pub(super) remains: Remains,
+}
+
+/// What a daemon that died over a database has left in memory.
+#[derive(Debug, Default)]
+pub(super) struct Remains {
+    /// The attempts that its worker had begun.
     pub(super) begun: HashSet<AttemptId>,
+    dirs: Vec<PathBuf>,
+}
+
+impl Remains {
+    /// Removes it, once it is recorded. A directory with a database in it stays: that may be wanted.
+    pub(super) fn clear(self) {
+        for dir in self.dirs.iter().filter(|dir| !dir.join(DATABASE_NAME).exists()) {
+            // Another daemon may be sweeping at the same time.
+            let _ = fs::remove_dir_all(dir);
+        }
+    }
 }
 
 impl Opened {
@@ -47,7 +65,7 @@ impl Opened {
             _staging_dir: Some(dir),
             load: None,
             leases: Vec::new(),
-            begun: HashSet::new(),
+            remains: Remains::default(),
         }
     }
 }
@@ -68,7 +86,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
         held.push(path.clone());
     }
     let leases = take_leases(held, config.steal).await?;
-    let begun = leases.iter().filter_map(Lease::predecessor).flat_map(begun_under).collect();
+    let remains = remains(&leases.iter().filter_map(Lease::predecessor).collect::<Vec<_>>());
     let opened = match &config.database {
         Database::File(path) => on_disk(config, path)?,
         Database::PureMemory => in_memory(config, false).await?,
@@ -76,7 +94,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
             in_memory(config, paths::memory_dir().is_some()).await?
         }
     };
-    Ok(Opened { leases, begun, ..opened })
+    Ok(Opened { leases, remains, ..opened })
 }
 
 async fn take_leases(targets: Vec<PathBuf>, steal: bool) -> Result<Vec<Lease>, StartError> {
@@ -111,7 +129,7 @@ async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError
             _staging_dir: None,
             load: None,
             leases: Vec::new(),
-            begun: HashSet::new(),
+            remains: Remains::default(),
         });
     }
     Ok(Opened { load: found.then_some(into), ..Opened::new(Home::Memory, dir) })
@@ -188,12 +206,13 @@ fn private_dir() -> Result<PrivateDir, StartError> {
     };
     sweep(&parent);
     let pid = std::process::id();
-    let mut attempt = 0;
+    let ours = Predecessor { pid, start: sys::process::start_time(pid).unwrap_or(0) };
+    let prefix = dir_prefix(ours);
+    let mut number = 0;
     loop {
-        match PrivateDir::create(&parent, &format!("{pid}-{attempt}")) {
+        match PrivateDir::create(&parent, &format!("{prefix}{number}")) {
             Ok(dir) => return Ok(dir),
-            // A daemon of this number was killed and left it.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => {
                 let message = format!("cannot make a directory in {}: {error}", parent.display());
                 return Err(StartError::new(1, message)
@@ -203,28 +222,38 @@ fn private_dir() -> Result<PrivateDir, StartError> {
     }
 }
 
-/// Returns what the worker of a daemon that died has noted, which is in memory still.
-fn begun_under(pid: u32) -> HashSet<AttemptId> {
-    let parent = paths::memory_dir().or_else(|| paths::runtime_dir().ok());
-    let entries = parent.and_then(|parent| fs::read_dir(parent).ok());
-    let prefix = format!("{pid}-");
-    entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-        .filter_map(|entry| fs::read(entry.path().join(JOURNAL_NAME)).ok())
-        .flat_map(|bytes| journal::attempts(&bytes))
-        .collect()
+/// Returns how the names of the directories of a daemon begin.
+fn dir_prefix(daemon: Predecessor) -> String {
+    format!("{}-{}-", daemon.pid, daemon.start)
 }
 
-/// Removes what killed daemons have left here, unless it holds a database: that may be wanted.
+/// Finds what daemons that died have left in memory.
+fn remains(predecessors: &[Predecessor]) -> Remains {
+    let prefixes: Vec<_> = predecessors.iter().copied().map(dir_prefix).collect();
+    let is_theirs = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let parent = paths::memory_dir().or_else(|| paths::runtime_dir().ok());
+    let entries = parent.and_then(|parent| fs::read_dir(parent).ok());
+    let mut remains = Remains::default();
+    for entry in entries.into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_theirs) {
+            let noted = fs::read(entry.path().join(JOURNAL_NAME)).unwrap_or_default();
+            remains.begun.extend(journal::attempts(&noted));
+            remains.dirs.push(entry.path());
+        }
+    }
+    remains
+}
+
+/// Removes what killed daemons have left here, unless it holds a database, which may be wanted, or
+/// notes of what their workers had begun, which the next daemon on their database needs.
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.split_once('-')?.0.parse().ok());
         let dead = pid.is_some_and(|pid| !sys::host::process_exists(pid));
-        if dead && !entry.path().join(DATABASE_NAME).exists() {
+        let notes = fs::metadata(entry.path().join(JOURNAL_NAME));
+        let is_wanted = notes.is_ok_and(|notes| notes.len() > 0);
+        if dead && !is_wanted && !entry.path().join(DATABASE_NAME).exists() {
             // Another daemon may be sweeping too.
             let _ = fs::remove_dir_all(entry.path());
         }

@@ -54,12 +54,21 @@ pub enum LeaseError {
     },
 }
 
+/// A daemon of this boot of this host that has died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Its process.
+    pub pid: u32,
+    /// When that was started, as [`sys::process::start_time`] gives it.
+    pub start: u64,
+}
+
 /// A lease that is ours as long as this lives.
 #[derive(Debug)]
 pub struct Lease {
     path: PathBuf,
     ours: Holder,
-    predecessor: Option<u32>,
+    predecessor: Option<Predecessor>,
 }
 
 impl Drop for Lease {
@@ -100,13 +109,15 @@ impl Lease {
                 refuse_living(target, there.as_ref(), &ours)?;
             }
             remove(&path, there.as_ref(), &ours)?;
-            predecessor = there.filter(|there| there.is_dead(&ours)).map(|there| there.pid);
+            predecessor = there
+                .filter(|there| there.is_dead(&ours))
+                .map(|there| Predecessor { pid: there.pid, start: there.start });
         }
     }
 
-    /// Returns the process from which it was taken over because that had died on this very host.
+    /// Returns from whom it was taken over because they had died on this very host.
     #[must_use]
-    pub fn predecessor(&self) -> Option<u32> {
+    pub fn predecessor(&self) -> Option<Predecessor> {
         self.predecessor
     }
 

@@ -60,6 +60,10 @@ fn what_a_torcd_held_that_was_killed_is_taken_over() {
     first.wait();
     torc.wait_for_silence();
     assert!(torc.path("torc_output/torc.db.lease").exists());
+    // Another daemon of the user, which sweeps what the dead have left, must leave this.
+    let other = torc.daemon(["--in-memory", "--snapshot", "other.db"]);
+    assert_eq!(other.end(), 0);
+    assert_eq!(memory::of(killed).len(), 1, "it is needed still");
     torc.args(["exec", "--on-disk", "--stdio", "none", "-c", "true"]).run().expect(0);
     let rows = torc.database().rows("SELECT status, reason FROM attempt");
     assert_eq!(rows.len(), 2, "{rows:?}");

@@ -36,7 +36,7 @@ fn that_of_a_process_that_died_is_taken_over() {
     Lease::take(&target, false).unwrap();
     write(&target, &Holder { pid: u32::MAX, ..ours });
     let lease = Lease::take(&target, false).unwrap();
-    assert_eq!(lease.predecessor(), Some(u32::MAX));
+    assert_eq!(lease.predecessor().unwrap().pid, u32::MAX);
     drop(lease);
     assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 0);
 }
