@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    cancel, completions, daemon, exec, jobs, logs, results, snapshot, status, workflows,
+    cancel, completions, daemon, exec, explain, files, jobs, logs, results, retry, run, snapshot,
+    status, submit, user_data, wait, watch, workflows,
 };
 use crate::context::{Context, Globals};
 use crate::error::{CliError, ErrorKind};
@@ -28,10 +29,18 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Exec(Box<exec::Args>),
+    Run(Box<run::Args>),
+    Submit(Box<submit::Args>),
+    Retry(Box<retry::Args>),
     Results(results::Args),
     Jobs(jobs::Args),
     Workflows(workflows::Args),
+    Files(files::Args),
+    UserData(user_data::Args),
     Logs(logs::Args),
+    Wait(wait::Args),
+    Watch(watch::Args),
+    Explain(explain::Args),
     Cancel(cancel::Args),
     Snapshot(snapshot::Args),
     Status(status::Args),
@@ -57,7 +66,7 @@ pub fn main() -> ExitCode {
             return CliError::new(ErrorKind::Failed, message).report();
         }
     };
-    let code = match runtime.block_on(run(cli)) {
+    let code = match runtime.block_on(dispatch(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => error.report(),
     };
@@ -72,14 +81,22 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-async fn run(cli: Cli) -> Result<u8, CliError> {
+async fn dispatch(cli: Cli) -> Result<u8, CliError> {
     let mut ctx = Context::new(cli.globals);
     match cli.command {
         Command::Exec(args) => exec::run(&mut ctx, *args).await,
+        Command::Run(args) => run::run(&mut ctx, *args).await,
+        Command::Submit(args) => submit::run(&mut ctx, *args).await,
+        Command::Retry(args) => retry::run(&mut ctx, *args).await,
         Command::Results(args) => results::run(&mut ctx, args).await,
         Command::Jobs(args) => jobs::run(&mut ctx, args).await,
         Command::Workflows(args) => workflows::run(&mut ctx, args).await,
+        Command::Files(args) => files::run(&mut ctx, args).await,
+        Command::UserData(args) => user_data::run(&mut ctx, args).await,
         Command::Logs(args) => logs::run(&mut ctx, args).await,
+        Command::Wait(args) => wait::run(&mut ctx, args).await,
+        Command::Watch(args) => watch::run(&mut ctx, args).await,
+        Command::Explain(args) => explain::run(&mut ctx, args).await,
         Command::Cancel(args) => cancel::run(&mut ctx, args).await,
         Command::Snapshot(args) => snapshot::run(&mut ctx, args).await,
         Command::Status(args) => status::run(&mut ctx, args).await,
@@ -124,7 +141,24 @@ mod tests {
             vec!["exec", "-c", "x", "--timeout", "soon"],
             vec!["exec", "-c", "x", "--in-memory", "--on-disk"],
             vec!["exec", "-c", "x", "--detach", "--standalone"],
+            vec!["exec", "-c", "x", "--memory", "2x"],
+            vec!["exec", "-c", "x", "--halt", "later"],
+            vec!["exec", "-c", "x", "--resume", "--dry-run"],
+            vec!["run"],
+            vec!["run", "a.yaml", "b.yaml"],
+            vec!["run", "a.yaml", "--end-time", "soon"],
+            vec!["run", "a.yaml", "--time-limit", "1h", "--end-time", "none"],
+            vec!["run", "a.yaml", "--num-cpus", "0"],
+            vec!["submit"],
+            vec!["submit", "a.yaml", "--print", "live"],
             vec!["results", "list", "--status", "blocked"],
+            vec!["wait", "--timeout", "soon"],
+            vec!["watch", "3", "4"],
+            vec!["explain"],
+            vec!["jobs", "disable"],
+            vec!["workflows", "delete"],
+            vec!["workflows", "graph", "--as", "svg"],
+            vec!["workflows", "graph", "--status-colors", "failed=#12"],
         ] {
             assert_eq!(parse(&line).unwrap_err().exit_code(), 2, "{line:?}");
         }

@@ -90,6 +90,23 @@ impl Context {
         Client::connect(&self.socket()?).await
     }
 
+    /// Connects to the daemon that runs, for a change: one that is not meant for the file that
+    /// `--db` names.
+    ///
+    /// # Errors
+    ///
+    /// When a file is named, or no daemon answers.
+    pub async fn writer(&self) -> Result<Client, CliError> {
+        if let Some(file) = &self.globals.db {
+            let file = file.display();
+            let message = format!("{file} is only read, and this command changes something");
+            return Err(CliError::usage(message).hint(format!(
+                "serve it with `torcctl daemon start --db {file}`, then leave `--db` out"
+            )));
+        }
+        self.client().await
+    }
+
     /// Connects to the daemon that runs, if one does.
     ///
     /// # Errors

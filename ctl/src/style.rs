@@ -146,7 +146,7 @@ impl From<WorkflowStatus> for Tone {
             WorkflowStatus::Running => Self::Active,
             WorkflowStatus::Completed => Self::Good,
             WorkflowStatus::Failed => Self::Bad,
-            WorkflowStatus::Canceled => Self::Warning,
+            WorkflowStatus::Canceled | WorkflowStatus::Paused => Self::Warning,
         }
     }
 }

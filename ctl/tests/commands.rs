@@ -35,6 +35,10 @@ fn job(id: u64) -> JobView {
         priority: 0,
         attempts: 1,
         return_code: Some(0),
+        cpus: 1,
+        memory: None,
+        gpus: 0,
+        labels: Vec::new(),
     }
 }
 
@@ -86,7 +90,7 @@ fn filters_travel_as_they_were_given() {
         "name",
         "--reverse",
     ]);
-    let [Request::ListJobs(ListJobs { workflow, status, name, page })] = &requests[..] else {
+    let [Request::ListJobs(ListJobs { workflow, status, name, page, .. })] = &requests[..] else {
         panic!("{requests:?}");
     };
     assert_eq!(*workflow, WorkflowSelector::Name("night".to_owned()));
@@ -115,7 +119,8 @@ fn an_unknown_column_is_refused_before_anybody_is_asked() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let expected = "error: there is no column 'nmae' in a list of jobs\nhint: the columns are \
-        id, workflow_id, name, status, return_code, attempts, priority, command\n";
+        id, workflow_id, name, status, return_code, attempts, priority, cpus, memory, gpus, \
+        labels, command\n";
     assert_eq!(text(&output.stderr), expected);
 }
 

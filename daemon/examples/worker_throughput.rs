@@ -107,6 +107,7 @@ fn queue(jobs: std::ops::RangeInclusive<u64>, line: &str) -> WorkerRequest {
         attempt: AttemptId { job: JobId(number), number: AttemptNumber(1) },
         name: format!("job{number}"),
         command: Command::Line(line.to_owned()),
+        extra: None,
     };
     WorkerRequest::Start { lane: 1, jobs: jobs.map(job).collect() }
 }

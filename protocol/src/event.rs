@@ -33,6 +33,13 @@ pub enum EventKind {
         /// How many jobs it has.
         jobs: u64,
     },
+    /// A workflow that had ended is run again.
+    WorkflowRestarted {
+        /// Its name.
+        name: String,
+        /// How many of its jobs are to run.
+        jobs: u64,
+    },
     /// A job has a process.
     JobStarted {
         /// Which job.
@@ -67,7 +74,20 @@ pub enum EventKind {
         /// How many.
         count: u64,
     },
-    /// Every job of a workflow has ended.
+    /// An action of the workflow has ended.
+    ActionFinished {
+        /// Its number among the jobs.
+        job_id: JobId,
+        /// Its name.
+        name: String,
+        /// How it ended.
+        status: JobStatus,
+        /// As [`crate::result::AttemptResult::return_code`].
+        return_code: i32,
+        /// Why, in words; empty for a plain success.
+        reason: String,
+    },
+    /// Every job of a workflow has ended, or none that is left can run.
     WorkflowFinished {
         /// How.
         status: WorkflowStatus,

@@ -6,13 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AttemptNumber, JobId, WorkflowId};
 use crate::response::{
-    Canceled, JobDetail, LogChunk, Pong, Response, SnapshotProgress, SubmitAccepted, Submitted,
-    WatchItem,
+    Canceled, Deleted, Disabled, Explanation, JobDetail, LogChunk, Pong, Response,
+    SnapshotProgress, SubmitAccepted, Submitted, WatchItem,
 };
-use crate::spec::{JobSpec, WorkflowSpec};
+use crate::spec::{
+    Command, Environment, FileSpec, JobSpec, RunOptions, UserDataSpec, WorkflowSpec,
+};
 use crate::status::{JobStatus, WorkflowStatus};
 use crate::time::Span;
-use crate::view::{JobView, ResultView, StatusView, WorkflowView};
+use crate::view::{
+    EdgeView, FileUseView, FileView, JobView, ResultView, StatusView, UserDataView, WorkflowView,
+};
 
 /// Which workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +75,104 @@ pub struct SubmitJobs {
     pub jobs: Vec<JobSpec>,
 }
 
+/// Add files and user data to the submission that this connection has begun, before the jobs that
+/// name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitFiles {
+    /// Files.
+    pub files: Vec<FileSpec>,
+    /// User data.
+    pub user_data: Vec<UserDataSpec>,
+}
+
+/// Run a workflow again that has ended, or is paused.
+///
+/// The jobs that are named, and no others, lose what they have reached. Of those, the ones that wait
+/// for a job which is not complete wait again; and those that were canceled because of it can run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restart {
+    /// Which.
+    pub workflow: WorkflowSelector,
+    /// The jobs that are to run.
+    pub jobs: Vec<JobId>,
+    /// What some of them run from now on.
+    pub commands: Vec<(JobId, Command)>,
+    /// The environment of who asks: that of the first run is forgotten.
+    pub environment: Environment,
+    /// How it is run this time.
+    pub options: RunOptions,
+    /// After the reply, stream its events as [`Watch`] does; none is missed.
+    pub watch: bool,
+}
+
+/// Set jobs aside that have not started, or take them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetDisabled {
+    /// Of which workflow.
+    pub workflow: WorkflowSelector,
+    /// Which jobs.
+    pub jobs: Vec<JobSelector>,
+    /// Aside, or back.
+    pub disabled: bool,
+}
+
+/// Ask why a job is not running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explain {
+    /// Which.
+    pub job: JobSelector,
+}
+
+/// Get one workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetWorkflow {
+    /// Which.
+    pub workflow: WorkflowSelector,
+}
+
+/// Remove a workflow that has ended, with all that is on record of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteWorkflow {
+    /// Which.
+    pub workflow: WorkflowSelector,
+}
+
+/// List which jobs of a workflow wait for which.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListEdges {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+}
+
+/// List the files of a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListFiles {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+    /// Only names that match this glob.
+    pub name: Option<String>,
+    /// Which part.
+    pub page: Page,
+}
+
+/// List which jobs of a workflow read and write which files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListFileUses {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+}
+
+/// List the user data of a workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListUserData {
+    /// Which workflow.
+    pub workflow: WorkflowSelector,
+    /// Only names that match this glob.
+    pub name: Option<String>,
+    /// Which part.
+    pub page: Page,
+}
+
 /// Make the submission visible and let it start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmitCommit {
@@ -120,6 +222,10 @@ pub struct ListJobs {
     pub status: Vec<JobStatus>,
     /// Only names that match this glob.
     pub name: Option<String>,
+    /// Only jobs that have this label.
+    pub label: Option<String>,
+    /// The actions of the workflow, instead of its jobs.
+    pub actions: bool,
     /// Which part.
     pub page: Page,
 }
@@ -137,6 +243,8 @@ pub struct ListResults {
     pub return_code: Option<i32>,
     /// Every attempt, not only the last of each job.
     pub all_attempts: bool,
+    /// Those of the actions of the workflow, instead of those of its jobs.
+    pub actions: bool,
     /// Which part.
     pub page: Page,
 }
@@ -210,6 +318,16 @@ pub enum Request {
     Logs(Logs),
     Snapshot(Snapshot),
     Shutdown(Shutdown),
+    SubmitFiles(SubmitFiles),
+    Restart(Restart),
+    SetDisabled(SetDisabled),
+    Explain(Explain),
+    GetWorkflow(GetWorkflow),
+    DeleteWorkflow(DeleteWorkflow),
+    ListEdges(ListEdges),
+    ListFiles(ListFiles),
+    ListFileUses(ListFileUses),
+    ListUserData(ListUserData),
 }
 
 /// A verb, and the type of its reply.
@@ -262,4 +380,14 @@ calls! {
     Logs -> One LogChunk;
     Snapshot -> Many SnapshotProgress;
     Shutdown -> Many SnapshotProgress;
+    SubmitFiles -> One SubmitAccepted;
+    Restart -> One Submitted;
+    SetDisabled -> One Disabled;
+    Explain -> One Explanation;
+    GetWorkflow -> One WorkflowView;
+    DeleteWorkflow -> One Deleted;
+    ListEdges -> Many Vec<EdgeView>;
+    ListFiles -> Many Vec<FileView>;
+    ListFileUses -> Many Vec<FileUseView>;
+    ListUserData -> Many Vec<UserDataView>;
 }

@@ -10,7 +10,8 @@ use crate::id::{AttemptId, WorkflowId};
 use crate::result::LogPart;
 use crate::status::JobStatus;
 use crate::view::{
-    JobView, ResultView, SnapshotFailure, SnapshotPhase, SnapshotView, StatusView, WorkflowView,
+    EdgeView, FileUseView, FileView, JobView, ResultView, SnapshotFailure, SnapshotPhase,
+    SnapshotView, StatusView, UserDataView, WorkflowView,
 };
 
 /// The reply to `Ping`.
@@ -21,13 +22,42 @@ pub struct Pong;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubmitAccepted;
 
-/// The reply to `SubmitCommit`: recorded, and starting.
+/// The reply to `SubmitCommit` and to `Restart`: recorded, and starting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submitted {
     /// The number of the new workflow.
     pub workflow_id: WorkflowId,
-    /// How many jobs it has.
+    /// How many of its jobs are to run.
     pub jobs: u64,
+}
+
+/// The reply to `SetDisabled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disabled {
+    /// In which workflow.
+    pub workflow_id: WorkflowId,
+    /// How many jobs are now as was asked for, and were not before.
+    pub changed: u64,
+}
+
+/// The reply to `DeleteWorkflow`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// The workflow that was.
+    pub workflow_id: WorkflowId,
+    /// How many jobs it had.
+    pub jobs: u64,
+}
+
+/// The reply to `Explain`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The job.
+    pub job: JobView,
+    /// Why it is as it is: one sentence each, the first the most important.
+    pub reasons: Vec<String>,
+    /// What to do about it, if there is anything.
+    pub hint: Option<String>,
 }
 
 /// A part of the reply to `Watch`.
@@ -72,6 +102,10 @@ pub struct JobDetail {
     pub job: JobView,
     /// Its attempts, first to last.
     pub attempts: Vec<ResultView>,
+    /// The names of the jobs that it waits for.
+    pub depends_on: Vec<String>,
+    /// The files that it reads and writes.
+    pub files: Vec<FileUseView>,
 }
 
 /// The reply to `Logs`.
@@ -170,6 +204,14 @@ pub enum Response {
     /// Ends a reply of many parts.
     End,
     Error(RequestError),
+    Disabled(Disabled),
+    Explanation(Box<Explanation>),
+    Workflow(Box<WorkflowView>),
+    Deleted(Deleted),
+    Edges(Vec<EdgeView>),
+    Files(Vec<FileView>),
+    FileUses(Vec<FileUseView>),
+    UserData(Vec<UserDataView>),
 }
 
 macro_rules! replies {
@@ -213,4 +255,12 @@ replies! {
     Logs(LogChunk);
     Snapshot(SnapshotProgress);
     Error(RequestError);
+    Disabled(Disabled);
+    Explanation(Explanation) as boxed;
+    Workflow(WorkflowView) as boxed;
+    Deleted(Deleted);
+    Edges(Vec<EdgeView>);
+    Files(Vec<FileView>);
+    FileUses(Vec<FileUseView>);
+    UserData(Vec<UserDataView>);
 }

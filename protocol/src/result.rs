@@ -23,6 +23,11 @@ pub enum Ending {
     Lost(String),
     /// It was withdrawn before it was started.
     Withdrawn,
+    /// It exited with code 0, but these files that it should have written are not there.
+    Incomplete(Vec<String>),
+    /// It was not started, because the recovery script before it failed, or was stopped; the code is
+    /// that script's.
+    NotRecovered(i32),
 }
 
 /// Why torc itself stopped an attempt.
@@ -35,10 +40,19 @@ pub enum StopCause {
     Timeout,
     /// torc had to end.
     Shutdown,
+    /// The time of the whole run was over.
+    TimeLimit,
+    /// Too many other jobs had failed.
+    Halted,
+    /// It took more memory than it may.
+    OutOfMemory,
 }
 
-/// The exit code that is recorded for a job which a time limit ended.
+/// The code that is recorded for a job which a time limit ended, unless its settings say otherwise.
 pub const TIMEOUT_CODE: i32 = 152;
+/// The code that is recorded for a job that took too much memory, unless its settings say otherwise:
+/// that of SIGKILL.
+pub const OUT_OF_MEMORY_CODE: i32 = 137;
 
 /// What an attempt used, as the kernel's accounting gives it (`wait4`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +64,8 @@ pub struct Usage {
     /// The same in the kernel.
     pub system_cpu: Span,
     /// The largest resident set of any one of these processes, in bytes. Never below the resident
-    /// set of the worker that started it, which the kernel counts in (a few MiB).
+    /// set of the worker that started it, which the kernel counts in (a few MiB). Under a limit of
+    /// memory, what all of these processes together were seen to take, if that is more.
     pub peak_memory: u64,
 }
 
@@ -61,6 +76,8 @@ pub struct AttemptResult {
     pub ending: Ending,
     /// Set when it was torc that ended it.
     pub stopped: Option<StopCause>,
+    /// The code that is recorded when a time limit ended it, or the limit of its memory.
+    pub limit_code: i32,
     /// When it was started; for one that never was, when that was decided.
     pub started_at: Timestamp,
     /// When its end was seen.
@@ -71,18 +88,62 @@ pub struct AttemptResult {
     pub stdout: Output,
     /// What it wrote to stderr.
     pub stderr: Output,
+    /// The exit code of the recovery script that was run before it, if one was.
+    pub recovery_code: Option<i32>,
+    /// What became of its files; none for a job without files, or that was not started.
+    pub files: Option<Box<FileStamps>>,
+}
+
+/// How the files of a job were: its inputs when it was started, its outputs when it had ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamps {
+    /// In the order of [`crate::worker::StartExtra::inputs`]; none for one that was not there.
+    pub inputs: Vec<Option<FileStamp>>,
+    /// In the order of [`crate::worker::StartExtra::outputs`].
+    pub outputs: Vec<Option<FileStamp>>,
+}
+
+/// By what a file that has changed is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileStamp {
+    /// When it was modified, in nanoseconds since 1970.
+    pub modified: i64,
+    /// How long it is, in bytes.
+    pub bytes: u64,
 }
 
 impl AttemptResult {
+    /// Returns the result of an attempt that used nothing and gave nothing, decided at `at`.
+    #[must_use]
+    pub fn bare(ending: Ending, at: Timestamp) -> Self {
+        Self {
+            ending,
+            stopped: None,
+            limit_code: TIMEOUT_CODE,
+            started_at: at,
+            finished_at: at,
+            usage: Usage::default(),
+            stdout: Output::None,
+            stderr: Output::None,
+            recovery_code: None,
+            files: None,
+        }
+    }
+
     /// Returns the code that is recorded: the exit code, 128 + the signal as shells have it, or
-    /// [`TIMEOUT_CODE`].
+    /// [`Self::limit_code`].
     #[must_use]
     pub fn return_code(&self) -> i32 {
-        if self.stopped == Some(StopCause::Timeout) {
-            return TIMEOUT_CODE;
+        if let Some(StopCause::Timeout | StopCause::TimeLimit | StopCause::OutOfMemory) =
+            self.stopped
+        {
+            return self.limit_code;
         }
         match &self.ending {
-            Ending::Exited(code) | Ending::NotStarted(code, _) => *code,
+            Ending::Exited(code) | Ending::NotStarted(code, _) | Ending::NotRecovered(code) => {
+                *code
+            }
+            Ending::Incomplete(_) => 0,
             Ending::Signaled(signal) => 128 + signal,
             Ending::Lost(_) | Ending::Withdrawn => -1,
         }
@@ -93,6 +154,7 @@ impl AttemptResult {
     pub fn status(&self) -> JobStatus {
         match (&self.ending, self.stopped) {
             (Ending::Withdrawn, _) => JobStatus::Canceled,
+            (_, Some(StopCause::OutOfMemory)) => JobStatus::Failed,
             (_, Some(_)) => JobStatus::Terminated,
             (Ending::Exited(0), None) => JobStatus::Completed,
             (_, None) => JobStatus::Failed,
@@ -109,14 +171,29 @@ impl AttemptResult {
             Ending::NotStarted(_, text) => text.clone(),
             Ending::Lost(text) => format!("lost: {text}"),
             Ending::Withdrawn => "not started".to_owned(),
+            Ending::Incomplete(paths) => match &paths[..] {
+                [path] => format!("output file missing: {path}"),
+                paths => format!("output files missing: {}", paths.join(", ")),
+            },
+            Ending::NotRecovered(0) => "in the recovery script".to_owned(),
+            Ending::NotRecovered(code) => format!("the recovery script failed: exit code {code}"),
         };
         let stopped = match self.stopped {
             None => return ending,
             Some(StopCause::Canceled) => "canceled",
             Some(StopCause::Timeout) => "timed out",
             Some(StopCause::Shutdown) => "torc was ended",
+            Some(StopCause::TimeLimit) => "the time limit of the run",
+            Some(StopCause::Halted) => "too many jobs failed",
+            Some(StopCause::OutOfMemory) => "out of memory",
         };
-        if ending.is_empty() { stopped.to_owned() } else { format!("{stopped} ({ending})") }
+        // The last look came just before SIGKILL.
+        let amount = match (self.stopped, self.usage.peak_memory) {
+            (Some(StopCause::OutOfMemory), bytes @ 1..) => format!(" at {} MiB", bytes >> 20),
+            _ => String::new(),
+        };
+        let ending = if ending.is_empty() { ending } else { format!(" ({ending})") };
+        format!("{stopped}{amount}{ending}")
     }
 }
 

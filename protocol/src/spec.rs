@@ -5,26 +5,161 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::time::Span;
+use crate::result::{OUT_OF_MEMORY_CODE, TIMEOUT_CODE};
+use crate::time::{Span, Timestamp};
 
-/// The head of a submission; its jobs follow in chunks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The head of a submission; its files and jobs follow in chunks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkflowSpec {
     /// What users call it; need not be unique.
     pub name: String,
     /// Free text.
     pub description: Option<String>,
+    /// What else its author says of it: a JSON object.
+    pub metadata: Option<String>,
     /// What all of its jobs share.
     pub context: JobContext,
     /// The kinds of job that it has; each [`JobSpec`] names one by its index.
     pub settings: Vec<JobSettings>,
+    /// What is done at certain points of its life.
+    pub actions: Vec<ActionSpec>,
+    /// How it is run this time.
+    pub options: RunOptions,
+}
+
+/// How a workflow is run. A later run of the same workflow may have others.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunOptions {
     /// At most so many of its jobs run at a time, whatever the node has room for. Without it, the
-    /// CPUs of the node and of the jobs decide.
+    /// resources of the node and of the jobs decide.
     pub max_parallel_jobs: Option<u32>,
+    /// Resources that it has for itself, instead of sharing those of the node with others.
+    pub capacity: Capacity,
+    /// Without any, it runs the jobs without labels; else those that have some, all among these.
+    pub labels: Vec<String>,
+    /// When all of it is to be over.
+    pub time_limit: Option<TimeLimit>,
+    /// When to give up because of failed jobs.
+    pub halt: Option<Halt>,
+}
+
+/// Resources; what is not given is as the node has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Capacity {
+    /// CPUs.
+    pub cpus: Option<u32>,
+    /// Memory in bytes.
+    pub memory: Option<u64>,
+    /// GPUs.
+    pub gpus: Option<u32>,
+}
+
+impl Capacity {
+    /// Returns whether nothing is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// When a run has to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeLimit {
+    /// When what runs is asked to end, and nothing is started any more.
+    pub stop_at: Timestamp,
+    /// How long it then has before it is killed.
+    pub grace: Span,
+}
+
+/// When to give up because of failed jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// So many have to fail.
+    pub after: HaltAfter,
+    /// What runs is stopped too, instead of being waited for.
+    pub now: bool,
+}
+
+/// How many failed jobs are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HaltAfter {
+    /// This many.
+    Jobs(u64),
+    /// This share of all jobs, in hundredths of a percent.
+    Share(u32),
+}
+
+/// Something that is done at a point in the life of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionSpec {
+    /// When.
+    pub trigger: Trigger,
+    /// For a trigger that is about jobs: which, by their place in the submission.
+    pub jobs: Vec<u32>,
+    /// What: command lines, one after the other until one fails.
+    pub commands: Vec<String>,
+    /// It is done again when the workflow is run again.
+    pub persistent: bool,
+}
+
+/// When an action is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// When the workflow is there.
+    OnWorkflowStart,
+    /// When every job has ended.
+    OnWorkflowComplete,
+    /// When its jobs could all run, or have run.
+    OnJobsReady,
+    /// When its jobs have all ended.
+    OnJobsComplete,
+    /// When a worker takes up the workflow.
+    OnWorkerStart,
+    /// When a worker has nothing more to do for it.
+    OnWorkerComplete,
+}
+
+impl Trigger {
+    /// Returns the word for this trigger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnWorkflowStart => "on_workflow_start",
+            Self::OnWorkflowComplete => "on_workflow_complete",
+            Self::OnJobsReady => "on_jobs_ready",
+            Self::OnJobsComplete => "on_jobs_complete",
+            Self::OnWorkerStart => "on_worker_start",
+            Self::OnWorkerComplete => "on_worker_complete",
+        }
+    }
+}
+
+/// A file that jobs read or write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSpec {
+    /// Unique within its workflow.
+    pub name: String,
+    /// Where it is; relative to the working directory of the workflow.
+    pub path: String,
+}
+
+/// A value that jobs read or write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserDataSpec {
+    /// Unique within its workflow.
+    pub name: String,
+    /// JSON.
+    pub data: Option<String>,
+    /// It belongs to one run, not to the workflow.
+    pub is_ephemeral: bool,
 }
 
 /// Where and as what the jobs of a workflow run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobContext {
     /// The environment of the submitter.
     pub environment: Environment,
@@ -56,37 +191,99 @@ impl fmt::Debug for Environment {
 
 /// How a kind of job is run.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct JobSettings {
     /// What becomes of its output.
     pub stdio: StdioMode,
-    /// How often a failed job is tried again; 0: never.
-    pub retries: u32,
+    /// Its output is thrown away when it completes.
+    pub delete_on_success: bool,
+    /// When a failed job is tried again: the first rule that names its exit code counts, else the
+    /// first for any.
+    pub retry: Vec<RetryRule>,
     /// How long to wait before each retry.
     pub retry_delay: Span,
     /// How long one attempt may take.
     pub timeout: Option<Span>,
+    /// The name of what it requires, where it has one.
+    pub requirements: Option<String>,
     /// How many CPUs it takes; at least 1.
     pub cpus: u32,
-    /// How long it has between SIGTERM and SIGKILL when it is stopped.
+    /// How much memory it takes, in bytes.
+    pub memory: Option<u64>,
+    /// It is killed when it takes more memory than that.
+    pub limit_memory: bool,
+    /// How many GPUs it takes.
+    pub gpus: u32,
+    /// How long it is expected to run: it is not started when there is less time left.
+    pub runtime: Option<Span>,
+    /// How long it has between the signal to end and SIGKILL when it is stopped.
     pub grace: Span,
+    /// The signal by which it is asked to end.
+    pub termination_signal: i32,
+    /// The code that is recorded when a time limit ended it.
+    pub timeout_code: i32,
+    /// The code that is recorded when it took too much memory.
+    pub out_of_memory_code: i32,
     /// Added to the environment of the workflow; a later entry wins.
     pub environment: Vec<(String, String)>,
     /// Instead of the working directory of the workflow; relative to it.
     pub working_dir: Option<String>,
+    /// It does not run when a job that it waits for did not complete. Otherwise it runs when all
+    /// of them have ended.
+    pub cancel_on_blocking_job_failure: bool,
+    /// Only a run that has all of these labels runs it.
+    pub labels: Vec<String>,
+}
+
+/// When a failed job is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetryRule {
+    /// For these exit codes.
+    pub exit_codes: Vec<i32>,
+    /// For any exit code.
+    pub any: bool,
+    /// How many more times at most.
+    pub max_retries: u32,
+    /// A command line that is run before the next attempt.
+    pub recovery_script: Option<String>,
 }
 
 impl Default for JobSettings {
     fn default() -> Self {
         Self {
             stdio: StdioMode::Capture,
-            retries: 0,
+            delete_on_success: false,
+            retry: Vec::new(),
             retry_delay: Span(0),
             timeout: None,
+            requirements: None,
             cpus: 1,
+            memory: None,
+            limit_memory: true,
+            gpus: 0,
+            runtime: None,
             grace: Span(5_000_000),
+            termination_signal: SIGTERM,
+            timeout_code: TIMEOUT_CODE,
+            out_of_memory_code: OUT_OF_MEMORY_CODE,
             environment: Vec::new(),
             working_dir: None,
+            cancel_on_blocking_job_failure: true,
+            labels: Vec::new(),
         }
+    }
+}
+
+/// The number of SIGTERM on every Linux.
+const SIGTERM: i32 = 15;
+
+impl JobSettings {
+    /// Returns the rule by which a job that ended with this code is tried again, if there is one.
+    #[must_use]
+    pub fn retry_rule(&self, code: i32) -> Option<&RetryRule> {
+        let named = self.retry.iter().find(|rule| rule.exit_codes.contains(&code));
+        named.or_else(|| self.retry.iter().find(|rule| rule.any))
     }
 }
 
@@ -94,17 +291,18 @@ impl fmt::Debug for JobSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobSettings")
             .field("stdio", &self.stdio)
-            .field("retries", &self.retries)
-            .field("retry_delay", &self.retry_delay)
+            .field("retry", &self.retry)
             .field("timeout", &self.timeout)
+            .field("requirements", &self.requirements)
             .field("cpus", &self.cpus)
-            .field("grace", &self.grace)
+            .field("memory", &self.memory)
+            .field("gpus", &self.gpus)
             .field(
                 "environment",
                 &self.environment.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             )
             .field("working_dir", &self.working_dir)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,8 +328,8 @@ pub enum StdioMode {
 /// How many bytes of a stream are kept in the database at most.
 pub const CAPTURE_LIMIT: usize = 1024 * 1024;
 
-/// One job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One job. The numbers are places in the submission, counted from 0: of jobs, files and user data.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpec {
     /// Unique within its workflow.
     pub name: String,
@@ -141,6 +339,30 @@ pub struct JobSpec {
     pub priority: i32,
     /// Index into [`WorkflowSpec::settings`].
     pub settings: u32,
+    /// The jobs that it waits for; they may come later in the submission.
+    pub depends_on: Vec<u32>,
+    /// The files that it reads.
+    pub inputs: Vec<u32>,
+    /// The files that it writes. One that is missing after exit code 0 makes it fail.
+    pub outputs: Vec<u32>,
+    /// The user data that it reads.
+    pub input_user_data: Vec<u32>,
+    /// The user data that it writes.
+    pub output_user_data: Vec<u32>,
+    /// Its own environment, over that of its settings.
+    pub environment: Vec<(String, String)>,
+    /// A script that runs its command, which is its arguments.
+    pub invocation_script: Option<String>,
+}
+
+impl fmt::Debug for JobSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobSpec")
+            .field("name", &self.name)
+            .field("settings", &self.settings)
+            .field("depends_on", &self.depends_on)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a job runs.
@@ -150,4 +372,10 @@ pub enum Command {
     Line(String),
     /// A program and its arguments, executed as they stand.
     Argv(Vec<String>),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Line(String::new())
+    }
 }

@@ -64,6 +64,9 @@ define_status! {
         Failed = "failed",
         /// It was canceled before all of its jobs could run.
         Canceled = "canceled",
+        /// All that can run has ended, but jobs are left that are disabled or have labels which
+        /// the run has not.
+        Paused = "paused",
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AttemptNumber, Generation, JobId, WorkflowId};
 use crate::resources::NodeResources;
-use crate::result::Usage;
+use crate::result::{FileStamp, Usage};
 use crate::status::{JobStatus, WorkflowStatus};
 use crate::time::{Span, Timestamp};
 
@@ -77,6 +77,8 @@ pub struct WorkflowView {
     pub working_dir: String,
     /// The directory for files of output.
     pub output_dir: String,
+    /// What else its author says of it: a JSON object.
+    pub metadata: Option<String>,
 }
 
 /// A job.
@@ -98,6 +100,70 @@ pub struct JobView {
     pub attempts: u32,
     /// The code of the last one that ended.
     pub return_code: Option<i32>,
+    /// The CPUs that it takes.
+    pub cpus: u32,
+    /// The memory that it takes, in bytes.
+    pub memory: Option<u64>,
+    /// The GPUs that it takes.
+    pub gpus: u32,
+    /// Only a run that has all of these labels runs it.
+    pub labels: Vec<String>,
+}
+
+/// That a job waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeView {
+    /// The job that waits.
+    pub job_id: JobId,
+    /// The job that it waits for.
+    pub depends_on: JobId,
+}
+
+/// A file that jobs read or write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileView {
+    /// Its number.
+    pub id: u64,
+    /// Its name in the workflow.
+    pub name: String,
+    /// Its path, as the workflow has it.
+    pub path: String,
+    /// The job that writes it.
+    pub written_by: Option<String>,
+    /// How many jobs read it.
+    pub read_by: u64,
+    /// How it was when a job has last written it.
+    pub stamp: Option<FileStamp>,
+}
+
+/// That a job reads or writes a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileUseView {
+    /// The job.
+    pub job_id: JobId,
+    /// The path of the file, as the workflow has it.
+    pub path: String,
+    /// Whether it writes it.
+    pub is_output: bool,
+    /// How it was when the job has last been run; none when it was not there.
+    pub stamp: Option<FileStamp>,
+}
+
+/// A value that jobs read or write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserDataView {
+    /// Its number.
+    pub id: u64,
+    /// Its name in the workflow.
+    pub name: String,
+    /// JSON.
+    pub data: Option<String>,
+    /// It belongs to one run, not to the workflow.
+    pub is_ephemeral: bool,
+    /// The job that writes it.
+    pub written_by: Option<String>,
+    /// How many jobs read it.
+    pub read_by: u64,
 }
 
 /// An attempt.
@@ -137,6 +203,8 @@ pub struct ResultView {
     pub stdout_path: Option<String>,
     /// The file of its stderr, when it has one.
     pub stderr_path: Option<String>,
+    /// The exit code of the recovery script that was run before it, if one was.
+    pub recovery_code: Option<i32>,
 }
 
 /// What a daemon says of itself.

@@ -92,6 +92,46 @@ pub struct StartJob {
     pub name: String,
     /// What to run.
     pub command: Command,
+    /// What only some jobs have.
+    pub extra: Option<Box<StartExtra>>,
+}
+
+/// What only some jobs have.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartExtra {
+    /// Its own environment, over that of its lane.
+    pub environment: Vec<(String, String)>,
+    /// A script that sets the stage for the command and runs it: the command line is appended to it.
+    pub invocation_script: Option<String>,
+    /// The GPUs that it has for itself, as CUDA and HIP name them.
+    pub gpus: Vec<String>,
+    /// What is run before it, because the attempt before it failed.
+    pub recovery: Option<Recovery>,
+    /// The files that it reads; relative to the working directory of the workflow.
+    pub inputs: Vec<String>,
+    /// The files that it must have written when it ends with exit code 0.
+    pub outputs: Vec<String>,
+}
+
+impl std::fmt::Debug for StartExtra {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StartExtra")
+            .field("gpus", &self.gpus)
+            .field("recovery", &self.recovery)
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A script that is run in the place of a job before its next attempt. When it fails, the attempt
+/// is not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// A command line.
+    pub script: String,
+    /// With what code the attempt before ended, for `TORC_RETURN_CODE`.
+    pub return_code: i32,
 }
 
 /// What a worker reports.
@@ -104,7 +144,7 @@ pub enum WorkerEvent {
         /// Its process id.
         pid: u32,
     },
-    /// An attempt has a process.
+    /// An attempt has a process. That of a recovery script before it is not told of.
     Started {
         /// Which.
         attempt: AttemptId,

@@ -41,6 +41,13 @@ impl ListArgs {
         }
     }
 
+    /// Shows people these columns unless some are named.
+    pub(crate) fn show(&mut self, ctx: &Context, columns: &[&str]) {
+        if self.columns.is_empty() && !ctx.globals.format.is_for_programs() {
+            self.columns = columns.iter().map(|name| (*name).to_owned()).collect();
+        }
+    }
+
     /// Asks for a list and prints it as it comes. Says on stderr that there is nothing `whereabouts`
     /// when people are to read it and it is empty.
     ///
@@ -103,7 +110,7 @@ pub(crate) fn whereabouts(workflow: &WorkflowSelector, is_filtered: bool) -> Str
 
 #[cfg(test)]
 mod tests {
-    use torc_protocol::view::{JobView, ResultView, WorkflowView};
+    use torc_protocol::view::{FileView, JobView, ResultView, UserDataView, WorkflowView};
 
     use super::*;
     use crate::cli;
@@ -127,5 +134,7 @@ mod tests {
         assert_eq!(told("workflows"), columns::<WorkflowView>());
         assert_eq!(told("jobs"), columns::<JobView>());
         assert_eq!(told("results"), columns::<ResultView>());
+        assert_eq!(told("files"), columns::<FileView>());
+        assert_eq!(told("user-data"), columns::<UserDataView>());
     }
 }

@@ -24,16 +24,33 @@ const EXAMPLES: &str = "\
 Examples:
   torcctl results list                            the latest workflow
   torcctl results list --failed                   what went wrong in it
+  torcctl results list --all-attempts --name align_7
+                                                  retries too, and what their recovery scripts gave
+  torcctl results list --actions                  what the actions of the workflow gave
   torcctl results list --sort wall --reverse --limit 10
   torcctl results list night --return-code 137 --columns name,node,peak_memory
   torcctl results list --db old/torc.db --format csv > results.csv
 
 Columns: job_id, workflow_id, name, attempt, status, return_code, reason, wall, user_cpu,
-system_cpu, cpu, peak_memory, started_at, finished_at, node, pid, stdout_bytes, stderr_bytes,
-stdout_path, stderr_path, command
+system_cpu, cpu, peak_memory, started_at, finished_at, node, pid, recovery_code, stdout_bytes,
+stderr_bytes, stdout_path, stderr_path, command
 
 Sort by: job_id, name, command, attempt, status, return_code, started_at, finished_at, wall,
 user_cpu, system_cpu, cpu, peak_memory, stdout_bytes, stderr_bytes";
+
+/// What people want to know of several attempts of a job: how they differ.
+const ATTEMPTS: &[&str] = &[
+    "job_id",
+    "name",
+    "attempt",
+    "recovery_code",
+    "status",
+    "return_code",
+    "started_at",
+    "wall",
+    "peak_memory",
+    "reason",
+];
 
 /// List the results of a workflow's jobs
 #[derive(clap::Args, Debug)]
@@ -56,6 +73,9 @@ struct List {
     /// Every attempt, not only the last of each job
     #[arg(long)]
     all_attempts: bool,
+    /// Those of the actions of the workflow, instead of those of its jobs
+    #[arg(long)]
+    actions: bool,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -66,11 +86,15 @@ struct List {
 ///
 /// When the workflow does not exist, or nobody can be asked.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
-    let Verb::List(args) = args.verb;
+    let Verb::List(mut args) = args.verb;
     let status =
         if args.failed { vec![JobStatus::Failed, JobStatus::Terminated] } else { args.status };
+    if args.all_attempts {
+        args.list.show(ctx, ATTEMPTS);
+    }
     let workflow = args.workflow.selector();
-    let is_filtered = !status.is_empty() || args.name.is_some() || args.return_code.is_some();
+    let is_filtered =
+        !status.is_empty() || args.name.is_some() || args.return_code.is_some() || args.actions;
     let place = whereabouts(&workflow, is_filtered);
     let call = ListResults {
         workflow,
@@ -78,6 +102,7 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
         name: args.name,
         return_code: args.return_code,
         all_attempts: args.all_attempts,
+        actions: args.actions,
         page: args.list.page(),
     };
     args.list.print(ctx, call, &place).await

@@ -16,10 +16,14 @@ use crate::style::{Tone, duration, local_time, one_line, size};
 pub enum Field<T> {
     /// A text, which people may see shortened.
     Text(for<'a> fn(&'a T) -> Option<&'a str>),
+    /// Any number of words.
+    Words(for<'a> fn(&'a T) -> &'a [String]),
     /// A number that counts or names.
     Count(fn(&T) -> u64),
     /// A number that may be negative or absent.
     Number(fn(&T) -> Option<i64>),
+    /// Yes or no.
+    Flag(fn(&T) -> bool),
     /// A span of time.
     Duration(fn(&T) -> Option<Span>),
     /// A number of bytes.
@@ -49,10 +53,14 @@ pub enum Raw<'a> {
     Absent,
     /// A text.
     Text(&'a str),
+    /// Any number of words.
+    Words(&'a [String]),
     /// Not negative.
     Count(u64),
     /// A whole number.
     Number(i64),
+    /// Yes or no.
+    Flag(bool),
     /// A number of seconds.
     Seconds(f64),
 }
@@ -114,7 +122,11 @@ impl<T> Column<T> {
     #[must_use]
     pub fn is_right_aligned(&self) -> bool {
         match self.field {
-            Field::Text(_) | Field::Status(_) | Field::Time(_) => false,
+            Field::Text(_)
+            | Field::Words(_)
+            | Field::Flag(_)
+            | Field::Status(_)
+            | Field::Time(_) => false,
             Field::Count(_) | Field::Number(_) | Field::Duration(_) | Field::Size(_) => true,
         }
     }
@@ -124,8 +136,12 @@ impl<T> Column<T> {
     pub fn shown(&self, item: &T) -> (String, Tone) {
         let text = match self.field {
             Field::Text(get) => get(item).filter(|text| !text.is_empty()).map(one_line),
+            Field::Words(get) => Some(get(item).join(", "))
+                .filter(|text| !text.is_empty())
+                .map(|text| one_line(&text)),
             Field::Count(get) => Some(get(item).to_string()),
             Field::Number(get) => get(item).map(|number| number.to_string()),
+            Field::Flag(get) => get(item).then(|| "yes".to_owned()),
             Field::Duration(get) => get(item).map(duration),
             Field::Size(get) => get(item).map(size),
             Field::Time(get) => get(item).map(local_time),
@@ -145,8 +161,10 @@ impl<T> Column<T> {
     pub fn raw<'a>(&self, item: &'a T) -> Raw<'a> {
         let value = match self.field {
             Field::Text(get) => get(item).map(Raw::Text),
+            Field::Words(get) => Some(Raw::Words(get(item))),
             Field::Count(get) => Some(Raw::Count(get(item))),
             Field::Number(get) => get(item).map(Raw::Number),
+            Field::Flag(get) => Some(Raw::Flag(get(item))),
             Field::Duration(get) => get(item).map(|span| Raw::Seconds(span.as_secs_f64())),
             Field::Size(get) => get(item).map(Raw::Count),
             Field::Time(get) => get(item).map(|time| Raw::Seconds(time.as_secs_f64())),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::format::Format;
-use crate::output::column::{Column, UnknownColumn, View, choose};
+use crate::output::column::{Column, Raw, UnknownColumn, View, choose};
 use crate::output::table::{Layout, TableWriter};
 
 /// How a list is to be written.
@@ -144,13 +144,25 @@ impl<T, W: Write> CsvWriter<T, W> {
 impl<T: View, W: Write> ListWriter<T> for CsvWriter<T, W> {
     fn item(&mut self, item: &T) -> io::Result<()> {
         self.header()?;
-        let row: Vec<_> = self.columns.iter().map(|column| column.raw(item)).collect();
+        let row: Vec<_> = self.columns.iter().map(|column| CsvCell(column.raw(item))).collect();
         self.out.serialize(row).map_err(csv_error)
     }
 
     fn end(&mut self) -> io::Result<()> {
         self.header()?;
         self.out.flush()
+    }
+}
+
+/// A value in one cell: words are joined by commas.
+struct CsvCell<'a>(Raw<'a>);
+
+impl Serialize for CsvCell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Raw::Words(words) => serializer.serialize_str(&words.join(",")),
+            other => other.serialize(serializer),
+        }
     }
 }
 

@@ -88,8 +88,11 @@ impl<T, W: Write> TableWriter<T, W> {
                 .for_each(|(now, before)| *now = (*now).max(*before));
             return widths;
         };
-        let is_text: Vec<_> =
-            self.columns.iter().map(|column| matches!(column.field, Field::Text(_))).collect();
+        let is_text: Vec<_> = self
+            .columns
+            .iter()
+            .map(|column| matches!(column.field, Field::Text(_) | Field::Words(_)))
+            .collect();
         if is_first {
             let gaps = GAP.saturating_mul(u16::try_from(widths.len() - 1).unwrap_or(u16::MAX));
             shrink(&mut widths, &is_text, room.saturating_sub(gaps));

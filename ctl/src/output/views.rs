@@ -1,7 +1,7 @@
 //! The columns of each view, in the words of the protocol.
 
-use torc_protocol::time::Span;
-use torc_protocol::view::{JobView, ResultView, WorkflowView};
+use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::view::{FileView, JobView, ResultView, UserDataView, WorkflowView};
 
 use crate::output::column::{Column, Field, View};
 
@@ -35,6 +35,7 @@ impl View for WorkflowView {
         ),
         column("working_dir", "WORKING DIRECTORY", Field::Text(|it| Some(&it.working_dir))),
         column("output_dir", "OUTPUT DIRECTORY", Field::Text(|it| Some(&it.output_dir))),
+        column("metadata", "METADATA", Field::Text(|it| it.metadata.as_deref())),
     ];
     const SHOWN: &'static [&'static str] =
         &["id", "name", "status", "total", "completed", "failed", "submitted_at", "elapsed"];
@@ -50,6 +51,10 @@ impl View for JobView {
         column("return_code", "CODE", Field::Number(|it| it.return_code.map(i64::from))),
         column("attempts", "ATTEMPTS", Field::Count(|it| it.attempts.into())),
         column("priority", "PRIORITY", Field::Number(|it| Some(it.priority.into()))),
+        column("cpus", "CPUS", Field::Count(|it| it.cpus.into())),
+        column("memory", "MEMORY", Field::Size(|it| it.memory)),
+        column("gpus", "GPUS", Field::Count(|it| it.gpus.into())),
+        column("labels", "LABELS", Field::Words(|it| &it.labels)),
         column("command", "COMMAND", Field::Text(|it| Some(&it.command))),
     ];
     const SHOWN: &'static [&'static str] =
@@ -81,6 +86,7 @@ impl View for ResultView {
         column("finished_at", "FINISHED", Field::Time(|it| it.finished_at)),
         column("node", "NODE", Field::Text(|it| Some(&it.node))),
         column("pid", "PID", Field::Number(|it| it.pid.map(i64::from))),
+        column("recovery_code", "RECOVERY", Field::Number(|it| it.recovery_code.map(i64::from))),
         column("stdout_bytes", "STDOUT", Field::Size(|it| Some(it.stdout_bytes))),
         column("stderr_bytes", "STDERR", Field::Size(|it| Some(it.stderr_bytes))),
         column("stdout_path", "STDOUT FILE", Field::Text(|it| it.stdout_path.as_deref())),
@@ -98,4 +104,37 @@ impl View for ResultView {
         "peak_memory",
         "command",
     ];
+}
+
+impl View for FileView {
+    const NOUN: &'static str = "file";
+    const COLUMNS: &'static [Column<Self>] = &[
+        column("id", "ID", Field::Count(|it| it.id)),
+        column("name", "NAME", Field::Text(|it| Some(&it.name))),
+        column("path", "PATH", Field::Text(|it| Some(&it.path))),
+        column("written_by", "WRITTEN BY", Field::Text(|it| it.written_by.as_deref())),
+        column("read_by", "READERS", Field::Count(|it| it.read_by)),
+        column(
+            "modified_at",
+            "MODIFIED",
+            Field::Time(|it| Some(Timestamp(it.stamp?.modified.div_euclid(1_000)))),
+        ),
+        column("bytes", "SIZE", Field::Size(|it| Some(it.stamp?.bytes))),
+    ];
+    const SHOWN: &'static [&'static str] =
+        &["id", "name", "path", "written_by", "read_by", "modified_at", "bytes"];
+}
+
+impl View for UserDataView {
+    const NOUN: &'static str = "value";
+    const COLUMNS: &'static [Column<Self>] = &[
+        column("id", "ID", Field::Count(|it| it.id)),
+        column("name", "NAME", Field::Text(|it| Some(&it.name))),
+        column("data", "DATA", Field::Text(|it| it.data.as_deref())),
+        column("is_ephemeral", "EPHEMERAL", Field::Flag(|it| it.is_ephemeral)),
+        column("written_by", "WRITTEN BY", Field::Text(|it| it.written_by.as_deref())),
+        column("read_by", "READERS", Field::Count(|it| it.read_by)),
+    ];
+    const SHOWN: &'static [&'static str] =
+        &["id", "name", "is_ephemeral", "written_by", "read_by", "data"];
 }

@@ -15,6 +15,8 @@ pub struct Model {
     /// Its jobs. Which of the unstarted ones are blocked, ready or pending is not known here: all
     /// of them count as ready.
     pub counts: JobCounts,
+    /// Jobs of the workflow that do not belong to this run of it; they are not counted.
+    pub outside: JobCounts,
     /// How many attempts failed and are tried again.
     pub retried: u64,
     /// How the workflow ended, when it has.
@@ -37,11 +39,13 @@ pub enum Next {
 }
 
 impl Model {
-    /// Returns the model of a workflow of `jobs` jobs of which none has started.
+    /// Returns the model of a run of `jobs` jobs of which none has started, of a workflow that has
+    /// those `outside` as well.
     #[must_use]
-    pub fn new(jobs: u64) -> Self {
+    pub fn of_run(jobs: u64, outside: JobCounts) -> Self {
         Self {
             counts: JobCounts { total: jobs, ready: jobs, ..JobCounts::default() },
+            outside,
             ..Self::default()
         }
     }
@@ -78,11 +82,12 @@ impl Model {
     }
 
     fn state(&mut self, workflow: &WorkflowView) {
+        let jobs = without(workflow.jobs, self.outside);
         self.counts = JobCounts {
-            ready: workflow.jobs.ready + workflow.jobs.pending + workflow.jobs.blocked,
+            ready: jobs.ready + jobs.pending + jobs.blocked,
             pending: 0,
             blocked: 0,
-            ..workflow.jobs
+            ..jobs
         };
         self.first_start.get_or_insert(workflow.submitted_at);
         if workflow.finished_at.is_some() {
@@ -98,7 +103,8 @@ impl Model {
         self.next_seq = event.seq + 1;
         self.last_event = Some(event.at);
         match &event.kind {
-            EventKind::WorkflowSubmitted { .. } => {}
+            EventKind::WorkflowSubmitted { .. } | EventKind::ActionFinished { .. } => {}
+            EventKind::WorkflowRestarted { .. } => self.finished = None,
             EventKind::JobStarted { .. } => {
                 self.first_start.get_or_insert(event.at);
                 take(&mut self.counts.ready, 1);
@@ -111,7 +117,7 @@ impl Model {
             }
             EventKind::WorkflowFinished { status, counts } => {
                 self.finished = Some(*status);
-                self.counts = *counts;
+                self.counts = without(*counts, self.outside);
             }
         }
     }
@@ -137,6 +143,14 @@ impl Model {
             JobStatus::Disabled => self.counts.disabled += 1,
         }
     }
+}
+
+fn without(mut all: JobCounts, mut outside: JobCounts) -> JobCounts {
+    take(&mut all.total, outside.total);
+    for status in JobStatus::ALL {
+        take(all.of(*status), *outside.of(*status));
+    }
+    all
 }
 
 fn take(count: &mut u64, number: u64) {

@@ -46,12 +46,13 @@ fn workflow(jobs: JobCounts, status: WorkflowStatus) -> Box<WorkflowView> {
         finished_at: (status != WorkflowStatus::Running).then_some(Timestamp(9)),
         working_dir: "/".to_owned(),
         output_dir: "/o".to_owned(),
+        metadata: None,
     })
 }
 
 #[test]
 fn counts_follow_the_jobs() {
-    let mut model = Model::new(4);
+    let mut model = Model::of_run(4, JobCounts::default());
     model.apply(&events(
         10,
         vec![started(1), started(2), finished(1, JobStatus::Completed), started(3)],
@@ -68,7 +69,7 @@ fn counts_follow_the_jobs() {
 
 #[test]
 fn a_retried_attempt_waits_again_and_is_no_failure() {
-    let mut model = Model::new(1);
+    let mut model = Model::of_run(1, JobCounts::default());
     model.apply(&events(1, vec![started(1), finished(1, JobStatus::Blocked)]));
     assert_eq!((model.counts.ready, model.counts.running, model.retried), (1, 0, 1));
     model.apply(&events(3, vec![started(1), finished(1, JobStatus::Completed)]));
@@ -78,14 +79,14 @@ fn a_retried_attempt_waits_again_and_is_no_failure() {
 
 #[test]
 fn a_job_that_could_not_be_started_leaves_the_ready_ones() {
-    let mut model = Model::new(2);
+    let mut model = Model::of_run(2, JobCounts::default());
     model.apply(&events(1, vec![finished(1, JobStatus::Failed)]));
     assert_eq!((model.counts.ready, model.counts.running, model.counts.failed), (1, 0, 1));
 }
 
 #[test]
 fn the_final_counts_win() {
-    let mut model = Model::new(3);
+    let mut model = Model::of_run(3, JobCounts::default());
     let counts = JobCounts { total: 3, completed: 2, canceled: 1, ..JobCounts::default() };
     let ended = EventKind::WorkflowFinished { status: WorkflowStatus::Canceled, counts };
     model.apply(&events(1, vec![started(1), EventKind::JobsCanceled { count: 1 }, ended]));
@@ -95,7 +96,7 @@ fn the_final_counts_win() {
 
 #[test]
 fn events_that_are_known_already_change_nothing() {
-    let mut model = Model::new(2);
+    let mut model = Model::of_run(2, JobCounts::default());
     let item = events(1, vec![started(1), finished(1, JobStatus::Completed)]);
     model.apply(&item);
     let before = model.clone();
@@ -105,7 +106,7 @@ fn events_that_are_known_already_change_nothing() {
 
 #[test]
 fn a_watcher_that_is_cut_goes_on_where_it_was() {
-    let mut model = Model::new(3);
+    let mut model = Model::of_run(3, JobCounts::default());
     model.apply(&events(1, vec![started(1)]));
     assert_eq!(model.apply(&WatchItem::Cut { next_seq: 2 }), Next::Rewatch);
     assert_eq!(model.next_seq, 2);
@@ -115,7 +116,7 @@ fn a_watcher_that_is_cut_goes_on_where_it_was() {
 
 #[test]
 fn a_state_replaces_what_was_missed() {
-    let mut model = Model::new(5);
+    let mut model = Model::of_run(5, JobCounts::default());
     let jobs = JobCounts {
         total: 5,
         ready: 1,
@@ -134,4 +135,29 @@ fn a_state_replaces_what_was_missed() {
         WatchItem::State { workflow: workflow(jobs, WorkflowStatus::Completed), next_seq: 50 };
     model.apply(&state);
     assert_eq!(model.finished, Some(WorkflowStatus::Completed));
+}
+
+#[test]
+fn a_run_counts_only_its_own_jobs() {
+    let outside = JobCounts { total: 7, completed: 6, disabled: 1, ..JobCounts::default() };
+    let mut model = Model::of_run(3, outside);
+    model.apply(&events(1, vec![started(1), finished(1, JobStatus::Completed)]));
+    assert_eq!((model.counts.total, model.counts.completed), (3, 1));
+    let counts = JobCounts { total: 10, completed: 8, failed: 1, disabled: 1, ..outside };
+    model.apply(&events(
+        3,
+        vec![EventKind::WorkflowFinished { status: WorkflowStatus::Failed, counts }],
+    ));
+    let own = JobCounts { total: 3, completed: 2, failed: 1, ..JobCounts::default() };
+    assert_eq!(model.counts, own);
+}
+
+#[test]
+fn a_workflow_that_is_run_again_has_not_ended() {
+    let mut model = Model::of_run(1, JobCounts::default());
+    let counts = JobCounts { total: 1, failed: 1, ..JobCounts::default() };
+    let ended = EventKind::WorkflowFinished { status: WorkflowStatus::Failed, counts };
+    let again = EventKind::WorkflowRestarted { name: "w".to_owned(), jobs: 1 };
+    model.apply(&events(1, vec![ended, again]));
+    assert_eq!(model.finished, None);
 }

@@ -47,6 +47,8 @@ struct SettingsEntry {
 struct ResourceEntry {
     name: &'static str,
     num_cpus: u32,
+    memory_bytes: Option<u64>,
+    num_gpus: u32,
 }
 
 const RESOURCES: &str = "default";
@@ -60,9 +62,14 @@ impl Serialize for DryRun<'_> {
         map.serialize_entry("description", &self.spec.description)?;
         map.serialize_entry("working_dir", &self.spec.context.working_dir)?;
         map.serialize_entry("output_dir", &self.spec.context.output_dir)?;
-        map.serialize_entry("max_parallel_jobs", &self.spec.max_parallel_jobs)?;
+        map.serialize_entry("max_parallel_jobs", &self.spec.options.max_parallel_jobs)?;
         map.serialize_entry("jobs", &Jobs { run: self, settings: settings_of(settings) })?;
-        let resources = ResourceEntry { name: RESOURCES, num_cpus: settings.cpus };
+        let resources = ResourceEntry {
+            name: RESOURCES,
+            num_cpus: settings.cpus,
+            memory_bytes: settings.memory,
+            num_gpus: settings.gpus,
+        };
         map.serialize_entry("resource_requirements", &[resources])?;
         map.serialize_entry("files", &[(); 0])?;
         map.end()
@@ -104,7 +111,7 @@ fn settings_of(settings: &JobSettings) -> SettingsEntry {
     let env = settings.environment.iter();
     SettingsEntry {
         stdio: settings.stdio,
-        retries: settings.retries,
+        retries: settings.retry.first().map_or(0, |rule| rule.max_retries),
         retry_delay_s: settings.retry_delay.as_secs_f64(),
         timeout_s: settings.timeout.map(|span| span.as_secs_f64()),
         env: env.map(|(name, value)| (name.clone(), value.as_str().into())).collect(),

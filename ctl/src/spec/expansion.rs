@@ -162,7 +162,7 @@ impl Expansion {
             name: format!("job{}", index + 1),
             command,
             priority,
-            settings: 0,
+            ..JobSpec::default()
         };
         self.commands().flat_map(|command| self.expand(command)).enumerate().map(make)
     }

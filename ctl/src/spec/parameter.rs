@@ -9,10 +9,14 @@
 //! | anything else | itself |
 //!
 //! What looks like a range but is none (a URL, a clock time) is itself, too.
+//!
+//! Workflow files have the same values, with small differences that torc 1.0 has made: see
+//! [`Parameter::in_file`].
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -38,6 +42,16 @@ pub enum ParameterError {
         name: String,
         /// The list.
         text: String,
+    },
+    /// It is a range of numbers without any number in it. In workflow files only.
+    #[error("parameter '{name}': the range {text} {problem}")]
+    Range {
+        /// The parameter.
+        name: String,
+        /// The range.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
     },
     /// Its file cannot be read.
     #[error("parameter '{name}': cannot read {path}: {source}", path = path.display())]
@@ -65,7 +79,7 @@ pub struct Parameter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Values {
     Range(DecimalRange),
-    List(Vec<String>),
+    List(Arc<[String]>),
 }
 
 impl Parameter {
@@ -85,6 +99,47 @@ impl Parameter {
             return Err(ParameterError::Empty(name.to_owned()));
         }
         Ok(Self { name: name.to_owned(), values })
+    }
+
+    /// Returns the parameter with these values.
+    ///
+    /// # Errors
+    ///
+    /// [`ParameterError::Empty`].
+    pub fn of_values(name: &str, values: Vec<String>) -> Result<Self, ParameterError> {
+        if values.is_empty() {
+            return Err(ParameterError::Empty(name.to_owned()));
+        }
+        Ok(Self { name: name.to_owned(), values: Values::List(values.into()) })
+    }
+
+    /// Returns the parameter that a workflow file writes as text. What differs from the command
+    /// line: numbers without quotes are written in their shortest form (`1.0` is `1`), braces
+    /// around a range do not count, and a range of numbers that cannot be is an error. `@FILE` is
+    /// not understood here: which file is meant, the workflow file decides.
+    ///
+    /// # Errors
+    ///
+    /// When there are no values, quotes do not pair up, or a range is none.
+    pub fn in_file(name: &str, text: &str) -> Result<Self, ParameterError> {
+        let text = text.trim();
+        let bare = enclosed(text, '{', '}').map_or(text, str::trim);
+        if let Some(list) = enclosed(bare, '[', ']') {
+            let broken = || ParameterError::Quotes { name: name.to_owned(), text: text.to_owned() };
+            let items = split_list(list).ok_or_else(broken)?;
+            return Self::of_values(name, items.into_iter().map(Item::shortest).collect());
+        }
+        if let Some(literal) = enclosed(bare, '\'', '\'') {
+            return Self::of_values(name, vec![literal.to_owned()]);
+        }
+        if let Some(range) = parse_range(bare) {
+            return Ok(Self { name: name.to_owned(), values: Values::Range(range) });
+        }
+        if let Some(problem) = range_problem(bare) {
+            let (name, text) = (name.to_owned(), text.to_owned());
+            return Err(ParameterError::Range { name, text, problem });
+        }
+        Self::of_values(name, vec![shortest(text)])
     }
 
     /// Returns how many values it has; at least one.
@@ -142,20 +197,30 @@ pub fn is_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// Returns a number in its shortest form, and other text as it is.
+#[must_use]
+pub fn shortest(text: &str) -> String {
+    match Decimal::parse(text) {
+        Some(number) => number.to_string(),
+        None => text.to_owned(),
+    }
+}
+
 fn parse_values(name: &str, value: &str) -> Result<Values, ParameterError> {
     if let Some(path) = value.strip_prefix('@') {
-        return read_values(name, Path::new(path)).map(Values::List);
+        return read_values(name, Path::new(path)).map(|values| Values::List(values.into()));
     }
     if let Some(list) = enclosed(value, '[', ']') {
         let broken = || ParameterError::Quotes { name: name.to_owned(), text: value.to_owned() };
-        return split_list(list).ok_or_else(broken).map(Values::List);
+        let items = split_list(list).ok_or_else(broken)?;
+        return Ok(Values::List(items.into_iter().map(|item| item.text).collect()));
     }
     if let Some(literal) = enclosed(value, '\'', '\'') {
-        return Ok(Values::List(vec![literal.to_owned()]));
+        return Ok(Values::List([literal.to_owned()].into()));
     }
     Ok(match parse_range(value) {
         Some(range) => Values::Range(range),
-        None => Values::List(vec![value.to_owned()]),
+        None => Values::List([value.to_owned()].into()),
     })
 }
 
@@ -177,6 +242,16 @@ fn parse_range(text: &str) -> Option<DecimalRange> {
     DecimalRange::new(start, end, step)
 }
 
+/// Returns what is wrong with a text that has the form of a range of numbers but is none.
+fn range_problem(text: &str) -> Option<&'static str> {
+    let numbers: Vec<_> = text.split(':').map(Decimal::parse).collect::<Option<_>>()?;
+    match numbers.as_slice() {
+        [_, _, step] if step.to_f64() == 0.0 => Some("never ends: its step is 0"),
+        [_, _] | [_, _, _] => Some("is empty: its step leads away from its end"),
+        _ => None,
+    }
+}
+
 fn read_values(name: &str, path: &Path) -> Result<Vec<String>, ParameterError> {
     let failed =
         |source| ParameterError::File { name: name.to_owned(), path: path.to_owned(), source };
@@ -188,8 +263,20 @@ fn read_values(name: &str, path: &Path) -> Result<Vec<String>, ParameterError> {
     Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }
 
+/// An item of a list.
+struct Item {
+    text: String,
+    quoted: bool,
+}
+
+impl Item {
+    fn shortest(self) -> String {
+        if self.quoted { self.text } else { shortest(&self.text) }
+    }
+}
+
 /// Splits at the commas outside quotes; none when the quotes do not pair up.
-fn split_list(text: &str) -> Option<Vec<String>> {
+fn split_list(text: &str) -> Option<Vec<Item>> {
     let mut items = Vec::new();
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -206,16 +293,20 @@ fn split_list(text: &str) -> Option<Vec<String>> {
 }
 
 /// Returns the first item, and what follows it: nothing, or a comma and more.
-fn next_item(text: &str) -> Option<(String, &str)> {
+fn next_item(text: &str) -> Option<(Item, &str)> {
     let Some(quote) = text.chars().next().filter(|first| matches!(first, '"' | '\'')) else {
         let end = text.find(',').unwrap_or(text.len());
-        return Some((text[..end].trim_end().to_owned(), &text[end..]));
+        let item = Item { text: text[..end].trim_end().to_owned(), quoted: false };
+        return Some((item, &text[end..]));
     };
     let mut item = String::new();
     let mut chars = text[1..].char_indices();
     while let Some((index, character)) = chars.next() {
         match character {
-            _ if character == quote => return Some((item, text[index + 2..].trim_start())),
+            _ if character == quote => {
+                let rest = text[index + 2..].trim_start();
+                return Some((Item { text: item, quoted: true }, rest));
+            }
             '\\' if quote == '"' => item.push(chars.next()?.1),
             _ => item.push(character),
         }
@@ -280,6 +371,28 @@ mod tests {
         assert_eq!(values("'[a,b]'"), ["[a,b]"]);
         assert_eq!(values("'@file'"), ["@file"]);
         assert_eq!(values("''"), [""]);
+    }
+
+    #[test]
+    fn workflow_files_write_numbers_in_their_shortest_form() {
+        let values = |text: &str| -> Vec<String> {
+            let parameter = Parameter::in_file("x", text).unwrap();
+            parameter.values().map(|value| value.text.into_owned()).collect()
+        };
+        assert_eq!(values("[0.10, 1.0, 1e-3, '1.0', 007]"), ["0.1", "1", "0.001", "1.0", "007"]);
+        assert_eq!(values("{ 1:3 }"), ["1", "2", "3"]);
+        assert_eq!(values("['adam','sgd']"), ["adam", "sgd"]);
+        assert_eq!(values("08:30"), ["08:30"]);
+        assert_eq!(values("2.50"), ["2.5"]);
+    }
+
+    #[test]
+    fn workflow_files_refuse_ranges_that_cannot_be() {
+        let error = |text| Parameter::in_file("x", text).unwrap_err().to_string();
+        let empty = "parameter 'x': the range 10:1 is empty: its step leads away from its end";
+        assert_eq!(error("10:1"), empty);
+        assert_eq!(error("1:5:0"), "parameter 'x': the range 1:5:0 never ends: its step is 0");
+        assert_eq!(error("[]"), "parameter 'x' has no values");
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! stays as it is, so that JSON in a command needs no care. `${name}` belongs to the shell. What is
 //! no name at all (`{}`, `{a,b}`, `{ print $1 }`) stays too; what is a name but not one of the
 //! parameters stays and is told to the caller.
+//!
+//! In workflow files ([`Template::in_file`]) doubled braces stay as they are, as in torc 1.0: they
+//! are more often Jinja, Go or Python than meant for us. A name in doubled braces that is no
+//! parameter is not told, nor is one with a format that is none, as in `{a:b}`.
 
 use thiserror::Error;
 
@@ -44,9 +48,19 @@ struct Slot<'a> {
 impl<'a> Template<'a> {
     /// Returns the template that `text` writes, and gives each name that is no parameter to
     /// `unknown`.
-    pub fn parse(
+    pub fn parse(text: &'a str, parameters: &[Parameter], unknown: impl FnMut(&'a str)) -> Self {
+        Self::scan(text, parameters, true, unknown)
+    }
+
+    /// Returns the template that `text` writes in a workflow file.
+    pub fn in_file(text: &'a str, parameters: &[Parameter], unknown: impl FnMut(&'a str)) -> Self {
+        Self::scan(text, parameters, false, unknown)
+    }
+
+    fn scan(
         text: &'a str,
         parameters: &[Parameter],
+        escapes: bool,
         mut unknown: impl FnMut(&'a str),
     ) -> Self {
         let mut segments = Vec::new();
@@ -54,7 +68,7 @@ impl<'a> Template<'a> {
         let bytes = text.as_bytes();
         while let Some(found) = text[at..].find(['{', '}']) {
             let brace = at + found;
-            let doubled = bytes.get(brace + 1) == Some(&bytes[brace]);
+            let doubled = escapes && bytes.get(brace + 1) == Some(&bytes[brace]);
             at = brace + 1;
             if bytes[brace] == b'}' {
                 if doubled && open > 0 {
@@ -78,7 +92,10 @@ impl<'a> Template<'a> {
                         segments.push(Segment::Slot(slot));
                         done = at;
                     }
-                    None => unknown(name_and_format(placeholder).0),
+                    None if escapes || is_meant(text, brace, placeholder) => {
+                        unknown(name_and_format(placeholder).0);
+                    }
+                    None => {}
                 }
             }
         }
@@ -105,15 +122,25 @@ impl<'a> Template<'a> {
     /// refuses stays as written.
     #[must_use]
     pub fn fill(&self, values: &[Value<'_>]) -> String {
+        self.fill_with(values, |filled, text| text.push_str(filled))
+    }
+
+    /// Returns the text with `values`, each of which `put` appends in its own way.
+    #[must_use]
+    pub fn fill_with(&self, values: &[Value<'_>], put: impl Fn(&str, &mut String)) -> String {
         let mut text = String::new();
+        let mut formatted = String::new();
         for segment in &self.segments {
             match segment {
                 Segment::Text(part) => text.push_str(part),
                 Segment::Slot(slot) => {
                     let value = &values[slot.parameter];
+                    formatted.clear();
                     match &slot.format {
-                        None => text.push_str(&value.text),
-                        Some(Ok(format)) if format.write(value, &mut text).is_ok() => {}
+                        None => put(&value.text, &mut text),
+                        Some(Ok(format)) if format.write(value, &mut formatted).is_ok() => {
+                            put(&formatted, &mut text);
+                        }
                         Some(_) => text.push_str(slot.text),
                     }
                 }
@@ -121,6 +148,19 @@ impl<'a> Template<'a> {
         }
         text
     }
+
+    /// Returns whether it is the same text whatever the values are.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.segments.iter().all(|segment| matches!(segment, Segment::Text(_)))
+    }
+}
+
+/// Returns whether an unknown name at `brace` looks as if a parameter was meant.
+fn is_meant(text: &str, brace: usize, placeholder: &str) -> bool {
+    let is_doubled = brace > 0 && text.as_bytes()[brace - 1] == b'{';
+    let format = name_and_format(placeholder).1.map(NumberFormat::parse);
+    !is_doubled && format.is_none_or(|format| format.is_ok())
 }
 
 fn check_slot(
@@ -205,6 +245,35 @@ mod tests {
         let (text, unknown) = fill("a {j} {k:03d} {i}");
         assert_eq!(text, "a {j} {k:03d} 7");
         assert_eq!(unknown, ["j", "k"]);
+    }
+
+    #[test]
+    fn in_workflow_files_doubled_braces_are_nothing_special() {
+        let fill = |text| {
+            let parameters = parameters();
+            let mut unknown = Vec::new();
+            let template = Template::in_file(text, &parameters, |name| unknown.push(name));
+            let values: Vec<_> = parameters.iter().map(|parameter| parameter.get(0)).collect();
+            (template.fill(&values), unknown)
+        };
+        for text in ["{{.Names}}", "{{ x }}", "{{other}}", "awk '{ print }'", "{a:b}", "${i}"] {
+            assert_eq!(fill(text), (text.to_owned(), vec![]), "{text}");
+        }
+        assert_eq!(fill("{{i}}").0, "{7}");
+        assert_eq!(fill("{other:03d} {print}").1, ["other", "print"]);
+    }
+
+    #[test]
+    fn values_can_be_put_in_another_way() {
+        let parameters = parameters();
+        let template = Template::parse("a.{x:.2f}", &parameters, |_| {});
+        let values: Vec<_> = parameters.iter().map(|parameter| parameter.get(0)).collect();
+        let escaped = template.fill_with(&values, |filled, text| {
+            text.push_str(&filled.replace('.', "\\."));
+        });
+        assert_eq!(escaped, "a.0\\.12");
+        assert!(!template.is_constant());
+        assert!(Template::parse("a", &parameters, |_| {}).is_constant());
     }
 
     #[test]

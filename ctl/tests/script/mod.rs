@@ -6,12 +6,13 @@ use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 use tempfile::TempDir;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use torc_protocol::connection::ServerSide;
 use torc_protocol::request::Request;
 use torc_protocol::response::Response;
 
-/// A torcd for one connection: gives each request the next of its answers.
+/// A torcd for some connections, mostly one: gives each request of a connection the next of its
+/// answers, and hangs up after the last.
 pub(crate) struct Script {
     dir: TempDir,
     server: JoinHandle<Vec<Request>>,
@@ -19,17 +20,27 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(answers: Vec<Vec<Response>>) -> Self {
+        Self::of_connections(vec![answers])
+    }
+
+    /// Returns a torcd that has answers for each of these connections, which may be open together.
+    pub(crate) fn of_connections(answers: Vec<Vec<Vec<Response>>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = StdListener::bind(dir.path().join("s")).unwrap();
         let server = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(serve(listener, answers))
+            runtime.unwrap().block_on(accept(listener, answers))
         });
         Self { dir, server }
     }
 
     fn socket(&self) -> PathBuf {
-        self.dir.path().join("s")
+        self.path("s")
+    }
+
+    /// Returns the path of a file in the directory in which torcctl runs.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -45,16 +56,28 @@ impl Script {
         (output, self.finish())
     }
 
-    /// Waits until the connection has ended; returns what torcctl asked.
+    /// Waits until the connections have ended; returns what torcctl asked, connection by connection.
     pub(crate) fn finish(self) -> Vec<Request> {
         self.server.join().unwrap()
     }
 }
 
-async fn serve(listener: StdListener, answers: Vec<Vec<Response>>) -> Vec<Request> {
+async fn accept(listener: StdListener, answers: Vec<Vec<Vec<Response>>>) -> Vec<Request> {
     listener.set_nonblocking(true).unwrap();
     let listener = UnixListener::from_std(listener).unwrap();
-    let (stream, _) = listener.accept().await.unwrap();
+    let mut sessions = Vec::new();
+    for answers in answers {
+        let (stream, _) = listener.accept().await.unwrap();
+        sessions.push(tokio::spawn(serve(stream, answers)));
+    }
+    let mut requests = Vec::new();
+    for session in sessions {
+        requests.extend(session.await.unwrap());
+    }
+    requests
+}
+
+async fn serve(stream: UnixStream, answers: Vec<Vec<Response>>) -> Vec<Request> {
     let mut connection = ServerSide::open(stream).await.unwrap();
     let mut requests = Vec::new();
     for answer in answers {

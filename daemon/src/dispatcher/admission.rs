@@ -3,9 +3,13 @@
 //! What is let in here can be recorded, fits into the frames that bring it to a worker and to those
 //! who list it, and can start some day.
 
+use torc_protocol::request::SubmitFiles;
 use torc_protocol::response::{ErrorCode, RequestError};
-use torc_protocol::spec::{Command, JobSettings, JobSpec, WorkflowSpec};
-use torc_protocol::time::Span;
+use torc_protocol::spec::{Command, JobSettings, JobSpec, RunOptions, WorkflowSpec};
+use torc_protocol::time::{Span, Timestamp};
+
+use crate::dispatcher::{Dispatcher, activation};
+use crate::engine::resources::{Resource, Shortage};
 
 /// The longest name in bytes, and the longest path.
 const MAX_NAME: usize = 4_096;
@@ -19,41 +23,116 @@ const MAX_ENVIRONMENT: usize = 6 * 1024 * 1024;
 /// The longest time that can be recorded.
 const MAX_SPAN: Span = Span(i64::MAX as u64);
 
-/// Checks the head of a submission; `node` is the name of the node and how many CPUs it has.
-pub(super) fn check_spec(
-    spec: &WorkflowSpec,
-    node: Option<(&str, u32)>,
-) -> Result<(), RequestError> {
-    check_name("workflow", &spec.name)?;
-    let description = spec.description.as_deref().unwrap_or_default();
-    check_length("the description", description.len(), MAX_DESCRIPTION)?;
-    if spec.max_parallel_jobs == Some(0) {
-        return Err(invalid("a workflow that may run no job at a time never ends".to_owned()));
-    }
-    for path in [&spec.context.working_dir, &spec.context.output_dir] {
-        check_length("the path of a directory", path.len(), MAX_NAME)?;
-        if !path.starts_with('/') {
-            return Err(invalid(format!("'{path}' is not an absolute path")));
+/// What a submission has sent so far, that its jobs may name by its place.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    pub(super) settings: usize,
+    pub(super) files: usize,
+    pub(super) user_data: usize,
+}
+
+impl Dispatcher {
+    /// Checks the head of a submission.
+    pub(super) fn check_spec(&self, spec: &WorkflowSpec) -> Result<(), RequestError> {
+        check_name("workflow", &spec.name)?;
+        let metadata = spec.metadata.as_deref().unwrap_or_default();
+        let description = spec.description.as_deref().unwrap_or_default();
+        check_length("the description", description.len(), MAX_DESCRIPTION)?;
+        check_length("the metadata", metadata.len(), MAX_DESCRIPTION)?;
+        self.check_options(&spec.options)?;
+        for path in [&spec.context.working_dir, &spec.context.output_dir] {
+            check_length("the path of a directory", path.len(), MAX_NAME)?;
+            if !path.starts_with('/') {
+                return Err(invalid(format!("'{path}' is not an absolute path")));
+            }
         }
+        check_length("the environment", spec.context.environment.0.len(), MAX_ENVIRONMENT)?;
+        for action in &spec.actions {
+            let commands = action.commands.iter().map(|command| command.len() + 1);
+            check_length("the commands of an action", commands.sum(), MAX_COMMAND)?;
+        }
+        spec.settings.iter().try_for_each(check_settings)?;
+        self.check_room(&spec.settings, &spec.options)
     }
-    check_length("the environment", spec.context.environment.0.len(), MAX_ENVIRONMENT)?;
-    spec.settings.iter().try_for_each(check_settings)?;
-    let Some((host, cpus)) = node.filter(|_| spec.max_parallel_jobs.is_none()) else {
-        return Ok(());
+
+    /// Checks how a workflow is to be run.
+    pub(super) fn check_options(&self, options: &RunOptions) -> Result<(), RequestError> {
+        if options.max_parallel_jobs == Some(0) {
+            return Err(invalid("a workflow that may run no job at a time never ends".to_owned()));
+        }
+        if options.capacity.cpus == Some(0) {
+            return Err(invalid("a workflow that has no CPU never ends".to_owned()));
+        }
+        if let Some(limit) = options.time_limit.filter(|limit| limit.stop_at <= Timestamp::now()) {
+            let late = Timestamp::now().since(limit.stop_at).as_secs_f64();
+            return Err(invalid(format!("the time of the run was over {late:.0} s ago"))
+                .hint("set a later end, or leave it out"));
+        }
+        Ok(())
+    }
+
+    /// Checks that every kind of job can start some day.
+    pub(super) fn check_room(
+        &self,
+        kinds: &[JobSettings],
+        options: &RunOptions,
+    ) -> Result<(), RequestError> {
+        let room = activation::room(options);
+        let shortage = |settings: &JobSettings| {
+            let settings = activation::engine_settings(settings, options);
+            if settings.held { None } else { self.engine.never_fits(&settings, &room) }
+        };
+        let Some((settings, shortage)) =
+            kinds.iter().find_map(|one| shortage(one).map(|shortage| (one, shortage)))
+        else {
+            return Ok(());
+        };
+        let what = match &settings.requirements {
+            Some(name) => format!("a job that requires '{name}'"),
+            None => "a job".to_owned(),
+        };
+        let whose = if options.capacity.is_empty() { self.host.as_str() } else { "the run" };
+        Err(invalid(format!("{what} can never start: it takes {}", in_words(shortage, whose)))
+            .hint("ask for less, or set how many jobs run at a time with `-j`"))
+    }
+}
+
+/// Returns in words how much a job takes and how much there is.
+pub(super) fn in_words(Shortage { of, need, has }: Shortage, whose: &str) -> String {
+    let unit = match of {
+        Resource::Cpus => "CPUs",
+        Resource::Memory => {
+            return format!("{} of memory, {whose} has {}", bytes(need), bytes(has));
+        }
+        Resource::Gpus => "GPUs",
+        Resource::Jobs => "jobs at a time",
     };
-    match spec.settings.iter().find(|settings| settings.cpus > cpus) {
-        None => Ok(()),
-        Some(settings) => Err(invalid(format!(
-            "a job that takes {} CPUs can never start: {host} has {cpus}",
-            settings.cpus
-        ))
-        .hint("ask for fewer CPUs, or set how many jobs run at a time")),
+    format!("{need} {unit}, {whose} has {has}")
+}
+
+/// Returns a number of bytes as people write it.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
     }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = UNITS[0];
+    for larger in &UNITS[1..] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    format!("{value:.1} {unit}")
 }
 
 fn check_settings(settings: &JobSettings) -> Result<(), RequestError> {
     let added = settings.environment.iter().map(|(name, value)| name.len() + value.len());
     check_length("the environment of a job", added.sum(), MAX_ENVIRONMENT)?;
+    let scripts = settings.retry.iter().filter_map(|rule| rule.recovery_script.as_ref());
+    check_length("the recovery scripts of a job", scripts.map(String::len).sum(), MAX_COMMAND)?;
     let dir = settings.working_dir.as_deref().unwrap_or_default();
     check_length("the path of a directory", dir.len(), MAX_NAME)?;
     let spans = [settings.retry_delay, settings.grace, settings.timeout.unwrap_or_default()];
@@ -66,15 +145,44 @@ fn check_settings(settings: &JobSettings) -> Result<(), RequestError> {
     Ok(())
 }
 
-/// Checks a job of a submission that has `kinds` settings.
-pub(super) fn check_job(job: &JobSpec, kinds: usize) -> Result<(), RequestError> {
+/// Checks files and user data of a submission.
+pub(super) fn check_files(added: &SubmitFiles) -> Result<(), RequestError> {
+    for file in &added.files {
+        check_name("file", &file.name)?;
+        check_length("the path of a file", file.path.len(), MAX_NAME)?;
+        if file.path.is_empty() || file.path.contains('\0') {
+            return Err(invalid(format!("file '{}' has no path: {:?}", file.name, file.path)));
+        }
+    }
+    for value in &added.user_data {
+        check_name("user data", &value.name)?;
+        let data = value.data.as_deref().unwrap_or_default();
+        check_length(&format!("user data '{}'", value.name), data.len(), MAX_COMMAND)?;
+    }
+    Ok(())
+}
+
+/// Checks a job of a submission.
+pub(super) fn check_job(job: &JobSpec, known: Known) -> Result<(), RequestError> {
     check_name("job", &job.name)?;
-    if job.settings as usize >= kinds {
+    if job.settings as usize >= known.settings {
         return Err(invalid(format!("job '{}' names settings that were not sent", job.name)));
     }
+    let beyond = |places: &[u32], count: usize| places.iter().any(|place| *place as usize >= count);
+    if beyond(&job.inputs, known.files) || beyond(&job.outputs, known.files) {
+        return Err(invalid(format!("job '{}' names a file that was not sent", job.name)));
+    }
+    if beyond(&job.input_user_data, known.user_data)
+        || beyond(&job.output_user_data, known.user_data)
+    {
+        return Err(invalid(format!("job '{}' names user data that was not sent", job.name)));
+    }
+    let added = job.environment.iter().map(|(name, value)| name.len() + value.len());
+    check_length(&format!("the environment of job '{}'", job.name), added.sum(), MAX_COMMAND)?;
+    let script = job.invocation_script.as_ref().map_or(0, String::len);
     check_length(
         &format!("the command of job '{}'", job.name),
-        command_bytes(&job.command),
+        command_bytes(&job.command) + script,
         MAX_COMMAND,
     )
 }

@@ -1,16 +1,18 @@
 //! What the worker reports.
 
 use torc_protocol::event::EventKind;
-use torc_protocol::id::{AttemptId, WorkflowId};
-use torc_protocol::result::{AttemptResult, Ending, Output, StopCause, Usage};
+use torc_protocol::id::AttemptId;
+use torc_protocol::result::{AttemptResult, Ending, StopCause, Usage};
+use torc_protocol::status::JobStatus;
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 use torc_protocol::{journal, paths};
 
 use crate::dispatcher::actions::status_of;
 use crate::dispatcher::turn::{AttemptChange, JobChange};
-use crate::dispatcher::{Dispatcher, InFlight};
+use crate::dispatcher::{Dispatcher, InFlight, Work};
 use crate::engine::job::{End, Outcome, State};
+use crate::engine::resources::Need;
 use crate::nodes::NodeEvent;
 use crate::sys;
 
@@ -21,7 +23,11 @@ impl Dispatcher {
             NodeEvent::Message(WorkerEvent::Ready { resources, .. }) => {
                 self.worker_ready = true;
                 self.host.clone_from(&resources.host);
-                self.engine.worker_ready(resources.cpus);
+                self.engine.worker_ready(Need {
+                    cpus: resources.cpus,
+                    memory: resources.memory,
+                    gpus: resources.gpus.len() as u32,
+                });
                 self.node.set_resources(resources);
                 std::mem::take(&mut self.parked).into_iter().for_each(|input| self.apply(input));
             }
@@ -41,34 +47,44 @@ impl Dispatcher {
         let Some(flight) = self.in_flight.get_mut(&attempt) else { return };
         flight.pid = Some(pid);
         flight.started_at = at;
-        let kind = EventKind::JobStarted {
-            job_id: attempt.job,
-            name: flight.name.clone(),
-            attempt: attempt.number,
-            pid,
-        };
-        self.bus.add(WorkflowId(flight.job.workflow.0), at, kind);
-        self.engine.started(flight.job, &mut self.turn.actions);
+        let workflow = flight.workflow();
+        match flight.work {
+            Work::Job(job) => {
+                let kind = EventKind::JobStarted {
+                    job_id: attempt.job,
+                    name: flight.name.clone(),
+                    attempt: attempt.number,
+                    pid,
+                };
+                self.bus.add(workflow, at, kind);
+                self.engine.started(job, &mut self.turn.actions);
+            }
+            Work::Action(..) => {
+                let (status, attempts) = (JobStatus::Running, attempt.number.0);
+                let change = JobChange { workflow, status, attempts, return_code: None };
+                self.turn.jobs.insert(attempt.job, change);
+            }
+        }
         self.turn.attempts.insert(attempt, AttemptChange::Running);
     }
 
     fn finished(&mut self, attempt: AttemptId, result: AttemptResult) {
         let Some(flight) = self.in_flight.remove(&attempt) else { return };
-        let now = self.moment();
-        let end = End { outcome: outcome_of(&result), took: result.usage.wall.0 };
-        let state = self.engine.ended(flight.job, end, now, &mut self.turn.actions);
-        if end.outcome == Outcome::Withdrawn {
-            self.withdrawn(&flight, state, result.finished_at);
-            return;
+        let withdrawn = result.ending == Ending::Withdrawn;
+        match flight.work {
+            Work::Job(job) => {
+                let outcome = outcome_of(&result);
+                let end = End { outcome, code: result.return_code(), took: result.usage.wall.0 };
+                let now = self.moment();
+                let state = self.engine.ended(job, end, now, &mut self.turn.actions);
+                if !withdrawn {
+                    self.note_result(attempt, &flight, state, &result);
+                }
+            }
+            Work::Action(key, hook) => self.action_ended(attempt, (key, hook), &result),
         }
-        self.note_result(attempt, &flight, state, &result);
-        self.turn.attempts.insert(attempt, AttemptChange::Ended(flight.pid, Box::new(result)));
-    }
-
-    fn withdrawn(&mut self, flight: &InFlight, state: State, at: Timestamp) {
-        if state == State::Canceled {
-            let workflow = WorkflowId(flight.job.workflow.0);
-            self.bus.add(workflow, at, EventKind::JobsCanceled { count: 1 });
+        if !withdrawn {
+            self.turn.attempts.insert(attempt, AttemptChange::Ended(flight.pid, Box::new(result)));
         }
     }
 
@@ -79,7 +95,7 @@ impl Dispatcher {
         state: State,
         result: &AttemptResult,
     ) {
-        let workflow = WorkflowId(flight.job.workflow.0);
+        let workflow = flight.workflow();
         let kind = EventKind::JobFinished {
             job_id: attempt.job,
             name: flight.name.clone(),
@@ -107,6 +123,7 @@ impl Dispatcher {
         self.engine.worker_gone();
         for active in self.active.values_mut() {
             active.told = false;
+            active.action_lane = None;
         }
         self.end_orphans();
         // What it has begun but not told is lost; the rest can be given to another.
@@ -172,8 +189,18 @@ fn outcome_of(result: &AttemptResult) -> Outcome {
     match (&result.ending, result.stopped) {
         (Ending::Withdrawn, _) => Outcome::Withdrawn,
         (_, Some(StopCause::Timeout)) => Outcome::TimedOut,
-        (_, Some(StopCause::Canceled | StopCause::Shutdown)) => Outcome::Stopped,
+        (_, Some(StopCause::OutOfMemory)) => Outcome::Failure,
+        (
+            _,
+            Some(
+                StopCause::Canceled
+                | StopCause::Shutdown
+                | StopCause::TimeLimit
+                | StopCause::Halted,
+            ),
+        ) => Outcome::Stopped,
         (Ending::Exited(0), None) => Outcome::Success,
+        (Ending::NotRecovered(_), None) => Outcome::Unretryable,
         (_, None) => Outcome::Failure,
     }
 }
@@ -181,19 +208,10 @@ fn outcome_of(result: &AttemptResult) -> Outcome {
 /// Returns the result of an attempt whose end nobody saw, if it ever began.
 fn lost_result(reason: &str, began_at: Option<Timestamp>) -> AttemptResult {
     let now = Timestamp::now();
+    let Some(began_at) = began_at else { return AttemptResult::bare(Ending::Withdrawn, now) };
     AttemptResult {
-        ending: match began_at {
-            Some(_) => Ending::Lost(reason.to_owned()),
-            None => Ending::Withdrawn,
-        },
-        stopped: None,
-        started_at: began_at.unwrap_or(now),
-        finished_at: now,
-        usage: Usage {
-            wall: began_at.map_or(Span(0), |began_at| now.since(began_at)),
-            ..Usage::default()
-        },
-        stdout: Output::None,
-        stderr: Output::None,
+        started_at: began_at,
+        usage: Usage { wall: now.since(began_at), ..Usage::default() },
+        ..AttemptResult::bare(Ending::Lost(reason.to_owned()), now)
     }
 }

@@ -45,11 +45,12 @@ impl Dispatcher {
             let key = WorkflowKey(id.0);
             let counts = self.engine.cancel(key, &mut self.turn.actions).unwrap_or((0, 0));
             (canceled.canceled, canceled.stopping) = counts;
+            self.stop_actions(id);
             return Ok(canceled);
         }
         for key in keys {
             match self.engine.cancel_job(key, &mut self.turn.actions) {
-                Some(State::Blocked | State::Ready) => canceled.canceled += 1,
+                Some(State::Blocked | State::Ready | State::Disabled) => canceled.canceled += 1,
                 Some(State::Pending | State::Running) => canceled.stopping += 1,
                 _ => {}
             }
@@ -57,7 +58,11 @@ impl Dispatcher {
         Ok(canceled)
     }
 
-    fn select_job(&self, id: WorkflowId, selector: &JobSelector) -> Result<JobKey, RequestError> {
+    pub(super) fn select_job(
+        &self,
+        id: WorkflowId,
+        selector: &JobSelector,
+    ) -> Result<JobKey, RequestError> {
         let (wanted, what): (Option<JobId>, String) = match selector {
             JobSelector::Id(job) => (Some(*job), job.to_string()),
             JobSelector::Name(_, name) => {
@@ -81,6 +86,7 @@ impl Dispatcher {
         let keys: Vec<WorkflowKey> = self.engine.running().collect();
         for key in keys {
             self.engine.cancel(key, &mut self.turn.actions);
+            self.stop_actions(WorkflowId(key.0));
         }
     }
 
@@ -165,7 +171,7 @@ impl Dispatcher {
     }
 }
 
-fn not_found(message: String) -> RequestError {
+pub(super) fn not_found(message: String) -> RequestError {
     RequestError::new(ErrorCode::NotFound, message)
         .hint("`torcctl workflows list` and `torcctl jobs list` show what there is")
 }

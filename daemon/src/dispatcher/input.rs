@@ -6,8 +6,12 @@ use std::sync::mpsc;
 use tokio::sync::oneshot;
 use torc_protocol::event::Event;
 use torc_protocol::id::{Generation, WorkflowId};
-use torc_protocol::request::{Cancel, WorkflowSelector};
-use torc_protocol::response::{Canceled, ErrorCode, RequestError, Submitted};
+use torc_protocol::request::{
+    Cancel, JobSelector, Restart, SetDisabled, SubmitFiles, WorkflowSelector,
+};
+use torc_protocol::response::{
+    Canceled, Deleted, Disabled, ErrorCode, Explanation, RequestError, Submitted,
+};
 use torc_protocol::spec::{JobSpec, WorkflowSpec};
 use torc_protocol::time::Span;
 use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotView, WorkflowView};
@@ -29,6 +33,15 @@ pub enum Input {
         spec: Box<WorkflowSpec>,
         /// Its number.
         reply: Reply<WorkflowId>,
+    },
+    /// Add files and user data to a submission.
+    AddFiles {
+        /// Its number.
+        draft: WorkflowId,
+        /// What is added.
+        added: SubmitFiles,
+        /// Taken in.
+        reply: Reply<()>,
     },
     /// Add jobs to a submission.
     AddJobs {
@@ -52,6 +65,34 @@ pub enum Input {
     Drop {
         /// Its number.
         draft: WorkflowId,
+    },
+    /// Run a workflow again.
+    Restart {
+        /// Which, and how.
+        request: Box<Restart>,
+        /// What is run, and its events when they are asked for.
+        reply: Reply<(Submitted, Option<Subscription>)>,
+    },
+    /// Remove a workflow.
+    Delete {
+        /// Which.
+        workflow: WorkflowSelector,
+        /// What it was.
+        reply: Reply<Deleted>,
+    },
+    /// Set jobs aside, or take them back.
+    SetDisabled {
+        /// Which.
+        request: SetDisabled,
+        /// How many.
+        reply: Reply<Disabled>,
+    },
+    /// Say why a job is as it is.
+    Explain {
+        /// Which.
+        job: JobSelector,
+        /// Why.
+        reply: Reply<Explanation>,
     },
     /// Watch a workflow.
     Watch {

@@ -11,16 +11,22 @@
 //! - `turn`: what one turn has collected.
 //! - `actions`: what the engine wants done.
 //! - `attempts`: what the worker reports.
-//! - `submission`, `watch`, `control`: what clients and the snapshotter ask; `admission`:
-//!   what may be submitted.
+//! - `submission`, `restart`, `watch`, `control`, `jobs`, `explain`: what clients and the
+//!   snapshotter ask; `admission`: what may be submitted; `activation`: to the engine with it.
+//! - `hooks`: what a workflow has done beside its jobs.
 //! - `silence`: a worker that does not do as it is told.
 //! - `restore`: what an earlier daemon left unfinished.
 
 mod actions;
+mod activation;
 mod admission;
 mod attempts;
 mod control;
+pub mod explain;
+mod hooks;
 pub mod input;
+mod jobs;
+mod restart;
 pub mod restore;
 mod silence;
 mod submission;
@@ -37,18 +43,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use torc_protocol::id::{AttemptId, JobId, WorkflowId};
 use torc_protocol::result::StopCause;
-use torc_protocol::spec::{JobContext, JobSettings};
-use torc_protocol::time::Timestamp;
-use torc_protocol::worker::WorkerRequest;
+use torc_protocol::spec::{JobContext, JobSettings, TimeLimit};
+use torc_protocol::time::{Span, Timestamp};
+use torc_protocol::worker::{LaneId, WorkerRequest};
 
 use crate::dispatcher::input::{Input, StopRequest};
 use crate::dispatcher::silence::Silence;
 use crate::dispatcher::submission::Draft;
 use crate::dispatcher::turn::Turn;
-use crate::engine::job::JobKey;
+use crate::engine::job::{JobKey, WorkflowKey};
+use crate::engine::submission::Limit;
 use crate::engine::{Engine, Moment};
 use crate::event_bus::EventBus;
 use crate::nodes::{LocalNode, Node};
+use crate::store::tables::action::Action;
 use crate::store::writer::Writer;
 
 /// So many inputs are taken into one turn at the most.
@@ -97,6 +105,8 @@ pub(crate) struct Dispatcher {
     /// Submissions that are still to be removed from the database.
     given_up: Vec<WorkflowId>,
     in_flight: HashMap<AttemptId, InFlight>,
+    /// The lanes of actions are counted down, those of the engine up.
+    last_action_lane: LaneId,
     silence: Silence,
     /// What the present turn has collected.
     turn: Turn,
@@ -112,19 +122,44 @@ struct Active {
     ids: Vec<JobId>,
     context: JobContext,
     settings: Vec<JobSettings>,
+    actions: Vec<Action>,
+    /// Some of its jobs read or write files.
+    has_files: bool,
     /// The worker has its context.
     told: bool,
-    /// Why its attempts are stopped, once it is canceled.
+    /// The lane for its actions, once there is one.
+    action_lane: Option<LaneId>,
+    /// When its time is over, until it is.
+    limit: Option<(Limit, TimeLimit)>,
+    /// Why its attempts are stopped.
     cause: StopCause,
-    grace: Option<torc_protocol::time::Span>,
+    grace: Option<Span>,
 }
 
 /// An attempt that the worker has.
 struct InFlight {
-    job: JobKey,
+    work: Work,
     name: String,
     pid: Option<u32>,
     started_at: Timestamp,
+}
+
+/// What an attempt is of.
+#[derive(Clone, Copy)]
+enum Work {
+    Job(JobKey),
+    /// An action, by its place.
+    Action(WorkflowKey, u32),
+}
+
+impl InFlight {
+    fn workflow(&self) -> WorkflowId {
+        match self.work {
+            Work::Job(JobKey { workflow, .. }) | Work::Action(workflow, _) => {
+                WorkflowId(workflow.0)
+            }
+        }
+    }
 }
 
 impl Dispatcher {
@@ -145,6 +180,7 @@ impl Dispatcher {
             drafts: HashMap::new(),
             given_up: Vec::new(),
             in_flight: HashMap::new(),
+            last_action_lane: LaneId::MAX,
             silence: Silence::default(),
             turn: Turn::default(),
             stop: None,
@@ -200,12 +236,17 @@ impl Dispatcher {
     fn apply(&mut self, input: Input) {
         match input {
             Input::Begin { spec, reply } => self.begin(spec, reply),
+            Input::AddFiles { draft, added, reply } => self.add_files(draft, &added, reply),
             Input::AddJobs { draft, jobs, reply } => self.add_jobs(draft, &jobs, reply),
             Input::Commit { draft, watch, reply } => self.commit_draft(draft, watch, reply),
             Input::Drop { draft } => self.drop_draft(draft),
             Input::Watch { workflow, from_seq, reply } => {
                 self.turn.watches.push((workflow, from_seq, reply));
             }
+            Input::Restart { request, reply } => self.restart(request, reply),
+            Input::Delete { workflow, reply } => self.delete(&workflow, reply),
+            Input::SetDisabled { request, reply } => self.set_disabled(&request, reply),
+            Input::Explain { job, reply } => self.explain(&job, reply),
             Input::Cancel { request, reply } => self.cancel(&request, reply),
             Input::Read(read) => read(self.store.reading()),
             Input::Recorded { reply } => self.turn.reply(reply, ()),
@@ -230,8 +271,9 @@ impl Dispatcher {
         }
         if self.broken.is_none() {
             let now = self.moment();
+            self.note_limits(now);
             self.engine.tick(now, &mut self.turn.actions);
-            self.engine.schedule(&mut self.turn.actions);
+            self.engine.schedule(now, &mut self.turn.actions);
             let recorded = self.record();
             let committed = recorded.and_then(|()| self.store.commit());
             if let Err(error) = committed {

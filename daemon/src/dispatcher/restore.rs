@@ -6,16 +6,18 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 use torc_protocol::id::{AttemptId, WorkflowId};
-use torc_protocol::spec::{JobContext, WorkflowSpec};
+use torc_protocol::response::RequestError;
+use torc_protocol::spec::RunOptions;
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{JobView, WorkflowView};
 
 use crate::dispatcher::Dispatcher;
+use crate::dispatcher::activation::Prepared;
 use crate::engine::job::{Job, State};
 use crate::store::sql::{SqlError, SqlResult};
 use crate::store::tables::job::JobState;
-use crate::store::tables::{attempt, job, settings, workflow};
+use crate::store::tables::{action, attempt, job, settings, workflow};
 
 /// What to do with a workflow that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,9 @@ pub enum RestoreError {
     /// It cannot be read.
     #[error(transparent)]
     Sqlite(#[from] SqlError),
+    /// It is no graph.
+    #[error(transparent)]
+    Graph(RequestError),
     /// What became of it cannot be recorded.
     #[error("the database takes no changes: {0}")]
     NotRecorded(String),
@@ -54,20 +59,14 @@ impl Dispatcher {
         let unfinished = workflow::unfinished(self.store.reading())?;
         let count = unfinished.len();
         self.record_begun(begun)?;
-        for (view, max_parallel_jobs) in unfinished {
+        for (view, options) in unfinished {
             let now = Timestamp::now();
             let connection = self.store.writing()?;
             attempt::mark_lost(connection, view.id, REASON, now)?;
+            action::lose(connection, view.id)?;
             let environment = settings::environment(connection, view.id)?;
-            match (what, environment) {
-                (Unfinished::Resume, Some(environment)) => {
-                    let context = JobContext {
-                        environment,
-                        working_dir: view.working_dir.clone(),
-                        output_dir: view.output_dir.clone(),
-                    };
-                    self.resume(view, context, max_parallel_jobs)?;
-                }
+            match what {
+                Unfinished::Resume if environment.is_some() => self.resume(&view, options)?,
                 _ => self.settle(view.id, now)?,
             }
         }
@@ -95,39 +94,27 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn resume(
-        &mut self,
-        view: WorkflowView,
-        context: JobContext,
-        max_parallel_jobs: Option<u32>,
-    ) -> SqlResult<()> {
-        let states = job::states(self.store.reading(), view.id)?;
-        let kinds = settings::list(self.store.reading(), view.id)?;
-        let mut ids = Vec::with_capacity(states.len());
+    fn resume(&mut self, view: &WorkflowView, options: RunOptions) -> Result<(), RestoreError> {
+        let mut states = job::states(self.store.reading(), view.id)?;
         let mut jobs = Vec::with_capacity(states.len());
-        for mut one in states {
+        for one in &mut states {
             let state = state_of(one.status);
-            forget_unbegun(&mut one);
-            if state == State::Ready && one.status != JobStatus::Ready {
+            forget_unbegun(one);
+            if one.status == JobStatus::Pending || one.status == JobStatus::Running {
+                // Whether it is ready or blocked is the engine's to say, which sees it change.
                 let connection = self.store.writing()?;
-                job::set(connection, one.id, JobStatus::Ready, one.attempts, None)?;
+                job::set(connection, one.id, JobStatus::Blocked, one.attempts, None)?;
             }
-            ids.push(one.id);
             jobs.push(Job {
                 priority: one.priority,
                 settings: one.settings,
                 state,
                 attempts: one.attempts,
+                first: one.first,
             });
         }
-        let spec = WorkflowSpec {
-            name: view.name,
-            description: view.description,
-            context,
-            settings: kinds,
-            max_parallel_jobs,
-        };
-        self.activate(view.id, spec, ids, jobs);
+        let prepared = self.prepare(view, &states, jobs)?.map_err(RestoreError::Graph)?;
+        self.activate(view.id, Prepared { options, ..prepared });
         Ok(())
     }
 
@@ -137,7 +124,7 @@ impl Dispatcher {
             let settled = match one.status {
                 JobStatus::Running => JobStatus::Failed,
                 JobStatus::Blocked | JobStatus::Ready | JobStatus::Pending => JobStatus::Canceled,
-                ended => ended,
+                stays => stays,
             };
             forget_unbegun(&mut one);
             if settled != one.status {
@@ -150,6 +137,7 @@ impl Dispatcher {
         }
         let connection = self.store.writing()?;
         workflow::set_counts(connection, id, &counts)?;
+        action::cancel_waiting(connection, id)?;
         workflow::finish(connection, id, WorkflowStatus::Canceled, now)?;
         settings::delete_environment(connection, id)
     }
@@ -166,10 +154,10 @@ fn state_of(status: JobStatus) -> State {
     match status {
         JobStatus::Completed => State::Completed,
         JobStatus::Failed => State::Failed,
-        JobStatus::Canceled | JobStatus::Disabled => State::Canceled,
+        JobStatus::Canceled => State::Canceled,
         JobStatus::Terminated => State::Terminated,
-        JobStatus::Blocked | JobStatus::Ready | JobStatus::Pending | JobStatus::Running => {
-            State::Ready
-        }
+        JobStatus::Disabled => State::Disabled,
+        JobStatus::Ready => State::Ready,
+        JobStatus::Blocked | JobStatus::Pending | JobStatus::Running => State::Blocked,
     }
 }

@@ -5,19 +5,23 @@
 
 use torc_protocol::event::EventKind;
 use torc_protocol::id::{JobId, WorkflowId};
+use torc_protocol::request::SubmitFiles;
 use torc_protocol::response::{ErrorCode, RequestError, Submitted};
-use torc_protocol::result::StopCause;
-use torc_protocol::spec::{JobSpec, WorkflowSpec};
+use torc_protocol::spec::{ActionSpec, JobSpec, WorkflowSpec};
 use torc_protocol::time::Timestamp;
 
-use crate::dispatcher::admission::{check_job, check_spec, invalid};
+use crate::dispatcher::Dispatcher;
+use crate::dispatcher::activation::Prepared;
+use crate::dispatcher::admission::{Known, check_files, check_job, invalid};
+use crate::dispatcher::hooks;
 use crate::dispatcher::input::{Input, Reply};
 use crate::dispatcher::turn::{Turn, not_recorded};
-use crate::dispatcher::{Active, Dispatcher};
-use crate::engine::job::{Job, Settings, State, WorkflowKey};
-use crate::engine::transition::Submission;
+use crate::engine::graph::{Cycle, Dependencies, Graph, GraphError};
+use crate::engine::job::{Job, State};
 use crate::event_bus::Subscription;
-use crate::store::sql::{SqlResult, is_duplicate};
+use crate::store::sql::{Connection, SqlError, SqlResult, is_duplicate};
+use crate::store::tables::file::{self, FileKey};
+use crate::store::tables::user_data::{self, UserDataKey};
 use crate::store::tables::{job, settings, workflow};
 
 /// So many jobs of a submission that was given up are removed in one turn: the others wait as long.
@@ -28,6 +32,12 @@ pub(super) struct Draft {
     spec: WorkflowSpec,
     jobs: Vec<Job>,
     ids: Vec<JobId>,
+    /// What each job waits for, by places.
+    waits_for: Dependencies,
+    /// Jobs that wait for jobs which come later, whose numbers are not known yet.
+    forward: Vec<u32>,
+    files: Vec<FileKey>,
+    user_data: Vec<UserDataKey>,
 }
 
 impl Dispatcher {
@@ -36,8 +46,7 @@ impl Dispatcher {
             self.parked.push(Input::Begin { spec, reply });
             return;
         }
-        let node = self.engine.capacity().map(|cpus| (self.host.as_str(), cpus));
-        if let Err(error) = self.check_open().and_then(|()| check_spec(&spec, node)) {
+        if let Err(error) = self.check_open().and_then(|()| self.check_spec(&spec)) {
             return Turn::refuse(reply, error);
         }
         let stored = self.store.all_or_nothing(|connection| {
@@ -48,7 +57,15 @@ impl Dispatcher {
         });
         match stored {
             Ok(id) => {
-                let draft = Draft { spec: *spec, jobs: Vec::new(), ids: Vec::new() };
+                let draft = Draft {
+                    spec: *spec,
+                    jobs: Vec::new(),
+                    ids: Vec::new(),
+                    waits_for: Dependencies::default(),
+                    forward: Vec::new(),
+                    files: Vec::new(),
+                    user_data: Vec::new(),
+                };
                 self.drafts.insert(id, draft);
                 self.turn.reply(reply, id);
             }
@@ -56,8 +73,19 @@ impl Dispatcher {
         }
     }
 
+    pub(super) fn add_files(&mut self, id: WorkflowId, added: &SubmitFiles, reply: Reply<()>) {
+        let outcome = self.try_add_files(id, added);
+        self.answer_part(id, outcome, reply);
+    }
+
     pub(super) fn add_jobs(&mut self, id: WorkflowId, jobs: &[JobSpec], reply: Reply<()>) {
-        match self.try_add_jobs(id, jobs) {
+        let outcome = self.try_add_jobs(id, jobs);
+        self.answer_part(id, outcome, reply);
+    }
+
+    /// Answers a part of a submission; one that is refused ends it.
+    fn answer_part(&mut self, id: WorkflowId, outcome: Result<(), RequestError>, reply: Reply<()>) {
+        match outcome {
             Ok(()) => self.turn.reply(reply, ()),
             Err(error) => {
                 self.drop_draft(id);
@@ -66,37 +94,48 @@ impl Dispatcher {
         }
     }
 
-    fn try_add_jobs(&mut self, id: WorkflowId, jobs: &[JobSpec]) -> Result<(), RequestError> {
+    fn try_add_files(&mut self, id: WorkflowId, added: &SubmitFiles) -> Result<(), RequestError> {
         self.check_open()?;
         let draft = self.drafts.get_mut(&id).ok_or_else(no_submission)?;
-        let kinds = draft.spec.settings.len();
-        for job in jobs {
-            check_job(job, kinds)?;
-        }
-        let mut added = Vec::with_capacity(jobs.len());
+        check_files(added)?;
         let mut at_fault = "";
+        let (files, user_data) = (&mut draft.files, &mut draft.user_data);
         let stored = self.store.all_or_nothing(|connection| {
-            for job in jobs {
-                at_fault = &job.name;
-                added.push(job::insert(connection, id, job)?);
+            for one in &added.files {
+                at_fault = &one.name;
+                files.push(file::insert(connection, id, one)?);
+            }
+            for one in &added.user_data {
+                at_fault = &one.name;
+                user_data.push(user_data::insert(connection, id, one)?);
             }
             Ok(())
         });
-        match stored {
-            Ok(()) => {}
-            Err(error) if is_duplicate(&error) => {
-                return Err(invalid(format!("two jobs are named '{at_fault}'"))
-                    .hint("job names are unique within a workflow"));
-            }
-            Err(error) => return Err(not_recorded(&error.to_string())),
+        stored.map_err(|error| duplicate_or(error, "files or user data", at_fault))
+    }
+
+    fn try_add_jobs(&mut self, id: WorkflowId, jobs: &[JobSpec]) -> Result<(), RequestError> {
+        self.check_open()?;
+        let draft = self.drafts.get_mut(&id).ok_or_else(no_submission)?;
+        let known = Known {
+            settings: draft.spec.settings.len(),
+            files: draft.files.len(),
+            user_data: draft.user_data.len(),
+        };
+        for job in jobs {
+            check_job(job, known)?;
         }
-        draft.ids.extend(added);
-        draft.jobs.extend(jobs.iter().map(|job| Job {
-            priority: job.priority,
-            settings: job.settings,
-            state: State::Ready,
-            attempts: 0,
-        }));
+        let mut at_fault = "";
+        let before = draft.ids.len();
+        let stored = self.store.all_or_nothing(|connection| {
+            for job in jobs {
+                at_fault = &job.name;
+                draft.insert(connection, id, job)?;
+            }
+            Ok(())
+        });
+        stored.map_err(|error| duplicate_or(error, "jobs", at_fault))?;
+        debug_assert_eq!(draft.ids.len(), before + jobs.len());
         Ok(())
     }
 
@@ -112,46 +151,84 @@ impl Dispatcher {
         let Some(draft) = self.drafts.remove(&id) else {
             return Turn::refuse(reply, no_submission());
         };
-        let now = Timestamp::now();
-        let published =
-            self.store.all_or_nothing(|connection| workflow::publish(connection, id, now));
-        if let Err(error) = published {
-            return Turn::refuse(reply, not_recorded(&error.to_string()));
+        match self.try_commit(id, draft) {
+            Ok((prepared, name)) => {
+                let jobs = prepared.jobs.len() as u64;
+                let live = watch.then(|| self.bus.watch(id));
+                let kind = EventKind::WorkflowSubmitted { name, jobs };
+                self.bus.add(id, Timestamp::now(), kind);
+                self.activate(id, prepared);
+                self.turn.reply(reply, (Submitted { workflow_id: id, jobs }, live));
+            }
+            Err(error) => {
+                self.given_up.push(id);
+                Turn::refuse(reply, error);
+            }
         }
-        let jobs = draft.jobs.len() as u64;
-        let live = watch.then(|| self.bus.watch(id));
-        let kind = EventKind::WorkflowSubmitted { name: draft.spec.name.clone(), jobs };
-        self.bus.add(id, now, kind);
-        self.activate(id, draft.spec, draft.ids, draft.jobs);
-        self.turn.reply(reply, (Submitted { workflow_id: id, jobs }, live));
     }
 
-    /// Gives a workflow to the engine.
-    pub(super) fn activate(
+    /// Makes a submission visible; refuses one whose jobs wait for each other.
+    fn try_commit(
         &mut self,
         id: WorkflowId,
-        spec: WorkflowSpec,
-        ids: Vec<JobId>,
-        jobs: Vec<Job>,
-    ) {
-        let kinds = spec.settings.iter().map(|settings| Settings {
-            cpus: settings.cpus,
-            retries: settings.retries,
-            retry_delay: settings.retry_delay.0,
+        draft: Draft,
+    ) -> Result<(Prepared, String), RequestError> {
+        let Draft { spec, jobs, ids, waits_for, forward, files, .. } = draft;
+        let count = jobs.len();
+        let out_of_range =
+            |action: &ActionSpec| action.jobs.iter().any(|job| *job as usize >= count);
+        if spec.actions.iter().any(out_of_range) {
+            return Err(invalid("an action names a job that was not sent".to_owned()));
+        }
+        let graph = Graph::new(waits_for).map_err(|error| self.describe(&error, &ids))?;
+        let mut kinds = spec.settings;
+        let actions = self.store.all_or_nothing(|connection| {
+            for job in forward {
+                let places = graph.dependencies(job).iter();
+                let waits_for: Vec<JobId> = places.map(|place| ids[*place as usize]).collect();
+                job::set_depends_on(connection, ids[job as usize], &waits_for)?;
+            }
+            let actions = hooks::insert(connection, id, &spec.actions, kinds.len() as u32)?;
+            if !actions.is_empty() {
+                kinds.push(hooks::settings());
+                settings::insert_one(connection, id, kinds.len() - 1, &kinds[kinds.len() - 1])?;
+            }
+            workflow::publish(connection, id, Timestamp::now())?;
+            Ok(actions)
         });
-        let submission =
-            Submission { jobs, settings: kinds.collect(), max_parallel: spec.max_parallel_jobs };
-        let active = Active {
-            ids,
+        let actions = actions.map_err(|error| not_recorded(&error.to_string()))?;
+        let prepared = Prepared {
             context: spec.context,
-            settings: spec.settings,
-            told: false,
-            cause: StopCause::Shutdown,
-            grace: None,
+            settings: kinds,
+            options: spec.options,
+            jobs,
+            ids,
+            graph,
+            actions,
+            has_files: !files.is_empty(),
         };
-        self.active.insert(id, active);
-        self.turn.changed.insert(id);
-        self.engine.submit(WorkflowKey(id.0), submission, &mut self.turn.actions);
+        Ok((prepared, spec.name))
+    }
+
+    /// Returns the error for a graph that cannot be run, naming the jobs.
+    fn describe(&self, error: &GraphError, ids: &[JobId]) -> RequestError {
+        let name = |place: &u32| {
+            let id = ids.get(*place as usize).copied();
+            let job = id.and_then(|id| job::task(self.store.reading(), id).ok());
+            job.map_or_else(|| place.to_string(), |job| format!("'{}'", job.name))
+        };
+        match error {
+            GraphError::Cycle(Cycle(places)) => {
+                let names: Vec<String> = places.iter().chain(places.first()).map(name).collect();
+                invalid(format!("jobs wait for each other: {}", names.join(" -> ")))
+                    .hint("take out one of these dependencies")
+            }
+            GraphError::NoSuchJob { job, .. } => {
+                invalid(format!("job {} waits for a job that was not sent", name(job)))
+            }
+            GraphError::TooMany => invalid(format!("{error}"))
+                .hint("put a job between the many that are waited for and the many that wait"),
+        }
     }
 
     pub(super) fn drop_draft(&mut self, id: WorkflowId) {
@@ -191,4 +268,50 @@ impl Dispatcher {
 
 fn no_submission() -> RequestError {
     invalid("no submission was begun on this connection".to_owned())
+}
+
+/// Returns the error for what SQLite refused: that there are two of one name, or that it fails.
+fn duplicate_or(error: SqlError, what: &str, name: &str) -> RequestError {
+    if !is_duplicate(&error) {
+        return not_recorded(&error.to_string());
+    }
+    invalid(format!("two {what} are named '{name}'")).hint("names are unique within a workflow")
+}
+
+impl Draft {
+    /// Stores a job and keeps what the engine needs of it.
+    fn insert(
+        &mut self,
+        connection: &Connection,
+        workflow: WorkflowId,
+        job: &JobSpec,
+    ) -> SqlResult<()> {
+        let place = self.ids.len() as u32;
+        let known = job.depends_on.iter().map_while(|other| self.ids.get(*other as usize).copied());
+        let waits_for: Vec<JobId> = known.collect();
+        let id = job::insert(connection, workflow, job, &waits_for)?;
+        for (places, is_output) in [(&job.inputs, false), (&job.outputs, true)] {
+            for place in places {
+                file::add_use(connection, id, self.files[*place as usize], is_output)?;
+            }
+        }
+        for (places, is_output) in [(&job.input_user_data, false), (&job.output_user_data, true)] {
+            for place in places {
+                user_data::add_use(connection, id, self.user_data[*place as usize], is_output)?;
+            }
+        }
+        if waits_for.len() < job.depends_on.len() {
+            self.forward.push(place);
+        }
+        self.ids.push(id);
+        self.waits_for.push(job.depends_on.iter().copied());
+        self.jobs.push(Job {
+            priority: job.priority,
+            settings: job.settings,
+            state: if job.depends_on.is_empty() { State::Ready } else { State::Blocked },
+            attempts: 0,
+            first: 0,
+        });
+        Ok(())
+    }
 }

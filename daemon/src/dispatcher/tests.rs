@@ -5,6 +5,9 @@
 mod attempts;
 mod broken;
 mod ending;
+mod hooks;
+mod jobs;
+mod restarting;
 mod restoring;
 mod submitting;
 mod watching;
@@ -20,7 +23,9 @@ use torc_protocol::request::{Cancel, JobSelector, WorkflowSelector};
 use torc_protocol::resources::NodeResources;
 use torc_protocol::response::{ErrorCode, RequestError};
 use torc_protocol::result::{AttemptResult, Ending, Output, StopCause, Usage};
-use torc_protocol::spec::{Command, Environment, JobContext, JobSettings, JobSpec, WorkflowSpec};
+use torc_protocol::spec::{
+    Command, Environment, JobContext, JobSettings, JobSpec, RetryRule, RunOptions, WorkflowSpec,
+};
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::view::{JobView, ResultView, WorkflowView};
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
@@ -180,13 +185,11 @@ fn started(job: u64, number: u32) -> Input {
 
 fn ended(job: u64, number: u32, ending: Ending, stopped: Option<StopCause>) -> Input {
     let result = AttemptResult {
-        ending,
         stopped,
         started_at: Timestamp(1_000),
-        finished_at: Timestamp(2_000),
         usage: Usage { wall: Span(1_000), ..Usage::default() },
         stdout: Output::Inline(format!("out of {job}").into()),
-        stderr: Output::None,
+        ..AttemptResult::bare(ending, Timestamp(2_000))
     };
     event(WorkerEvent::Finished { attempt: attempt(job, number), result })
 }
@@ -202,25 +205,34 @@ fn withdrawn(job: u64, number: u32, cause: StopCause) -> Input {
 fn spec() -> WorkflowSpec {
     WorkflowSpec {
         name: "w".to_owned(),
-        description: None,
         context: JobContext {
             environment: Environment("A=1\0".into()),
             working_dir: "/".to_owned(),
             output_dir: "/out".to_owned(),
         },
         settings: vec![JobSettings::default()],
-        max_parallel_jobs: None,
+        ..WorkflowSpec::default()
     }
 }
 
 fn with_retries(retries: u32, retry_delay: Span) -> WorkflowSpec {
-    let settings = JobSettings { retries, retry_delay, ..JobSettings::default() };
+    let settings = JobSettings { retry: any(retries), retry_delay, ..JobSettings::default() };
     WorkflowSpec { settings: vec![settings], ..spec() }
+}
+
+/// The rule that tries everything again, so often.
+fn any(max_retries: u32) -> Vec<RetryRule> {
+    vec![RetryRule { any: true, max_retries, ..RetryRule::default() }]
+}
+
+fn with_limit(limit: u32, spec: WorkflowSpec) -> WorkflowSpec {
+    let options = RunOptions { max_parallel_jobs: Some(limit), ..RunOptions::default() };
+    WorkflowSpec { options, ..spec }
 }
 
 fn line(name: &str, line: &str) -> JobSpec {
     let command = Command::Line(line.to_owned());
-    JobSpec { name: name.to_owned(), command, priority: 0, settings: 0 }
+    JobSpec { name: name.to_owned(), command, ..JobSpec::default() }
 }
 
 fn jobs(names: &[&str]) -> Vec<JobSpec> {
@@ -262,6 +274,8 @@ fn event_words(event: &Event) -> String {
             format!("finished {job_id}.{attempt}: {status}")
         }
         EventKind::JobsCanceled { count } => format!("canceled {count}"),
+        EventKind::WorkflowRestarted { jobs, .. } => format!("restarted {jobs}"),
+        EventKind::ActionFinished { name, status, .. } => format!("{name}: {status}"),
         EventKind::WorkflowFinished { status, .. } => format!("workflow {status}"),
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Turn {
     pub(super) attempts: HashMap<AttemptId, AttemptChange>,
     /// Workflows whose counts have changed otherwise than through `jobs`.
     pub(super) changed: HashSet<WorkflowId>,
+    /// How many jobs were canceled one by one, which is told in one event.
+    pub(super) canceled: HashMap<WorkflowId, u64>,
     /// The last counts of workflows that have ended.
     pub(super) last_counts: HashMap<WorkflowId, JobCounts>,
     pub(super) requests: Vec<WorkerRequest>,
@@ -65,10 +67,22 @@ impl Turn {
         }));
     }
 
+    /// Takes note that all that waits of a workflow is canceled, as far as this turn knows of it.
+    pub(super) fn cancel_waiting(&mut self, id: WorkflowId) {
+        use JobStatus::{Blocked, Disabled, Ready};
+        let waits = |change: &&mut JobChange| {
+            change.workflow == id && matches!(change.status, Blocked | Ready | Disabled)
+        };
+        self.jobs.values_mut().filter(waits).for_each(|change| {
+            change.status = JobStatus::Canceled;
+        });
+        self.changed.insert(id);
+    }
+
     /// Gives a job to a lane of the worker; together with the one before, unless the two are of
     /// different lanes or the frame gets long.
     pub(super) fn start(&mut self, lane: LaneId, job: StartJob) {
-        let bytes = job.name.len() + command_bytes(&job.command);
+        let bytes = job.name.len() + command_bytes(&job.command) + extra_bytes(&job);
         match self.requests.last_mut() {
             Some(WorkerRequest::Start { lane: last, jobs })
                 if *last == lane && self.start_bytes + bytes <= START_BYTES =>
@@ -88,6 +102,16 @@ impl Turn {
         // Whoever asked may have gone.
         let _ = reply.send(Err(error));
     }
+}
+
+/// Returns how much room what only some jobs have takes in a frame, about.
+fn extra_bytes(job: &StartJob) -> usize {
+    let Some(extra) = &job.extra else { return 0 };
+    let variables = extra.environment.iter().map(|(name, value)| name.len() + value.len() + 4);
+    let paths = extra.inputs.iter().chain(&extra.outputs).map(|path| path.len() + 2);
+    let recovery = extra.recovery.as_ref().map(|recovery| &recovery.script);
+    let scripts = extra.invocation_script.iter().chain(recovery).map(String::len);
+    variables.chain(paths).chain(scripts).sum()
 }
 
 /// Returns the error for what could not be recorded.

@@ -15,7 +15,8 @@ pub enum Action {
         /// How many of its attempts were assigned and not withdrawn.
         attempts: u32,
     },
-    /// Record that every job of the workflow that was ready or blocked is canceled: so many.
+    /// Record that every job of the workflow that is blocked, ready or disabled, by all that came
+    /// before in this turn too, is canceled: so many.
     CancelWaiting(WorkflowKey, u64),
     /// Open a lane at the worker, or change its width.
     Lane {
@@ -36,6 +37,8 @@ pub enum Action {
         job: JobKey,
         /// Which of its attempts.
         attempt: u32,
+        /// The indices of the GPUs that are leased to it until it ends.
+        gpus: Vec<u32>,
     },
     /// Take an attempt back from the worker, or stop it.
     Stop {
@@ -44,7 +47,15 @@ pub enum Action {
         /// Which of its attempts.
         attempt: u32,
     },
-    /// Every job of the workflow has ended; the counts are in the order of [`State::ALL`].
+    /// Run a hook, and say with [`hook_ended`](crate::engine::Engine::hook_ended) when it has ended.
+    Fire {
+        /// Of which workflow.
+        workflow: WorkflowKey,
+        /// Which of its hooks, as they were submitted.
+        hook: u32,
+    },
+    /// The workflow has ended or is paused, and the engine has forgotten it; the counts are in the
+    /// order of [`State::ALL`].
     Finish(WorkflowKey, Finish, [u64; State::ALL.len()]),
 }
 
@@ -53,8 +64,11 @@ pub enum Action {
 pub enum Finish {
     /// Every job completed.
     Completed,
-    /// Some job failed or was terminated.
+    /// Some job did not complete.
     Failed,
     /// It was canceled.
     Canceled,
+    /// What is left may not run here: jobs that are disabled, that are held, or that no worker of
+    /// this size can run, and what waits for them.
+    Paused,
 }

@@ -1,13 +1,19 @@
 //! Lanes: jobs with the same workflow and settings are interchangeable to the worker.
 //!
 //! The engine gives a lane a *width*, how many of its jobs may run at a time, and pays for it with
-//! CPUs; and it assigns some jobs more than that, so that the worker has the next one at hand. The
-//! worker never runs more than it was assigned, nor more than the width, so what is paid for is
-//! never exceeded, however their messages cross.
+//! CPUs and memory; and it assigns some jobs more than that, so that the worker has the next one at
+//! hand. The worker never runs more than it was assigned, nor more than the width, so what is paid
+//! for is never exceeded, however their messages cross.
+//!
+//! An *exact* lane gets no work ahead: one whose jobs lease GPUs, for each job has its own; one
+//! whose jobs must end before the time of the workflow is over, for each is looked at when it starts;
+//! and one of a workflow that gives up after failures, for none is to start after the last of them.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+use crate::engine::Moment;
+use crate::engine::queue::Rank;
+use crate::engine::resources::Cost;
 use crate::engine::workflow::ReadyKey;
 
 /// The number of a lane, never reused.
@@ -22,9 +28,15 @@ const AHEAD_MAX: u64 = 256;
 /// One lane.
 #[derive(Debug)]
 pub(super) struct Lane {
-    pub(super) number: LaneNumber,
-    /// CPUs for each unit of width.
-    pub(super) cpus: u32,
+    /// None until the worker first hears of it.
+    pub(super) number: Option<LaneNumber>,
+    /// What each unit of width costs.
+    pub(super) cost: Cost,
+    pub(super) exact: bool,
+    /// Its jobs may not run here.
+    pub(super) held: bool,
+    /// Something has changed since lanes were last served.
+    pub(super) touched: bool,
     /// How many may run at a time, and are paid for.
     pub(super) width: u32,
     /// The width that the worker knows.
@@ -33,21 +45,45 @@ pub(super) struct Lane {
     pub(super) outstanding: u32,
     /// Ready jobs, the first to start first.
     pub(super) ready: BTreeSet<ReadyKey>,
+    /// The job that was assigned last.
+    pub(super) last: Option<ReadyKey>,
+    /// Where it stands among those that wait, if it does.
+    pub(super) rank: Option<Rank>,
+    /// Since when nothing of it runs though it could if more were free.
+    pub(super) passed_over: Option<Moment>,
+    /// What it needs is kept for it.
+    pub(super) reserves: bool,
     /// The mean time that an attempt takes, in microseconds, the recent ones weighing most.
     mean: Option<u64>,
 }
 
 impl Lane {
-    pub(super) fn new(number: LaneNumber, cpus: u32) -> Self {
-        Self { number, cpus, width: 0, told: 0, outstanding: 0, ready: BTreeSet::new(), mean: None }
+    pub(super) fn new(cost: Cost, exact: bool, held: bool) -> Self {
+        Self {
+            number: None,
+            cost,
+            exact,
+            held,
+            touched: false,
+            width: 0,
+            told: 0,
+            outstanding: 0,
+            ready: BTreeSet::new(),
+            last: None,
+            rank: None,
+            passed_over: None,
+            reserves: false,
+            mean: None,
+        }
     }
 
-    /// Returns how many more jobs the worker should get now.
-    pub(super) fn wants(&self) -> u32 {
+    /// Returns how many more jobs the worker should get now; `ahead`: some more than run.
+    pub(super) fn wants(&self, ahead: bool) -> u32 {
         if self.width == 0 {
             return 0;
         }
-        (self.width + self.ahead()).saturating_sub(self.outstanding)
+        let ahead = if ahead && !self.exact { self.ahead() } else { 0 };
+        (self.width + ahead).saturating_sub(self.outstanding)
     }
 
     /// Returns how wide the lane could be of use.
@@ -68,13 +104,19 @@ impl Lane {
 
     /// Returns whether it has jobs that do not run for want of width.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.ready.is_empty() || self.outstanding > self.width
+        !self.ready.is_empty() || (!self.exact && self.outstanding > self.width)
     }
 
-    /// Returns the ready job that starts first; for a lane whose jobs are all assigned, a rank
-    /// before any other of priority 0.
-    pub(super) fn head(&self) -> ReadyKey {
-        self.ready.first().copied().unwrap_or((Reverse(0), 0))
+    /// Returns the job by which it stands among the others: the ready one that starts first; when
+    /// all are assigned, the one that was last.
+    pub(super) fn head(&self) -> Option<ReadyKey> {
+        self.ready.first().copied().or(self.last)
+    }
+
+    /// Takes note that one more runs, or that it waits no more.
+    pub(super) fn not_passed_over(&mut self) {
+        self.passed_over = None;
+        self.reserves = false;
     }
 
     fn ahead(&self) -> u32 {

@@ -1,141 +1,208 @@
 //! Which ready jobs go to the worker now.
 //!
-//! Lanes are served by the job at their head: the highest priority first, then the oldest workflow,
-//! then the order in it. Each is widened as far as it is of use and there is room, and filled. As long
-//! as one has not all the CPUs that it could use, lanes of a lower priority get no more jobs, and give
-//! up their room as what they have ends: what the worker was given cannot be taken back unnoticed.
+//! Room is offered to the lanes that wait in the order of the job at their head: the highest priority
+//! first, then the oldest workflow, then the order in it. Each takes as much of it as is of use, so
+//! later ones fill the holes that are too small for those before them.
+//!
+//! A lane that waits behind another *gives way*: it keeps what runs, gets no work ahead, and narrows
+//! as its jobs end, for what the worker was given cannot be taken back unnoticed. What that frees is
+//! offered in the same order; if nobody before it can use it, it gets it again.
+//!
+//! A lane of which nothing runs though its job would fit into the pool is *passed over*. After
+//! [`PATIENCE`](crate::engine::assign::PATIENCE) it *reserves*: later ones get of each resource only what its job can do without, so
+//! it starts at last when all that ran then has ended.
+//!
+//! A turn looks only at lanes in which something has changed, and offers room once to each class of
+//! those that wait (`queue`).
 
-use std::cmp::Reverse;
-
-use crate::engine::Engine;
-use crate::engine::action::Action;
-use crate::engine::job::{JobKey, State, WorkflowKey};
-
-/// Where a lane stands in the order of service: by the priority, the workflow and the place of the
-/// job at its head. Then, which of the settings of the workflow.
-type Rank = (Reverse<i32>, WorkflowKey, u32, u32);
+use crate::engine::action::{Action, Finish};
+use crate::engine::assign::Round;
+use crate::engine::job::{State, WorkflowKey};
+use crate::engine::queue::{Class, Rank};
+use crate::engine::resources::{Group, Need};
+use crate::engine::workflow::Workflow;
+use crate::engine::{Engine, Moment};
 
 impl Engine {
-    /// Assigns what there is room for.
-    pub fn schedule(&mut self, out: &mut Vec<Action>) {
-        self.release_unused();
-        let Some(capacity) = self.capacity.filter(|_| !self.stopping) else {
+    /// Assigns what there is room for, and lets go of workflows of which nothing may run.
+    pub fn schedule(&mut self, now: Moment, out: &mut Vec<Action>) {
+        if self.stopping {
             return;
-        };
-        // What is given up in one round is taken in the next.
-        while self.serve_lanes(capacity, out) > 0 {}
-    }
-
-    /// Serves each lane once, and returns how many CPUs were given up.
-    fn serve_lanes(&mut self, capacity: u32, out: &mut Vec<Action>) -> u32 {
-        let mut lanes: Vec<Rank> = self
-            .workflows
-            .iter()
-            .flat_map(|(key, workflow)| {
-                let waiting = workflow.lanes.iter().filter(|(_, lane)| lane.is_waiting());
-                waiting.map(|(settings, lane)| {
-                    let (priority, index) = lane.head();
-                    (priority, *key, index, *settings)
-                })
-            })
-            .collect();
-        lanes.sort_unstable();
-        let mut given_up = 0;
-        let mut wanting = None;
-        for (priority, key, _, settings) in lanes {
-            if wanting.is_some_and(|wanting| wanting < priority) && self.shares_cpus(key) {
-                given_up += self.give_way(key, settings);
-                continue;
-            }
-            self.widen(key, settings, capacity);
-            self.fill(key, settings, out);
-            if wanting.is_none() && self.wants_cpus(key, settings, capacity) {
-                wanting = Some(priority);
-            }
         }
-        given_up
-    }
-
-    /// Returns whether the lanes of a workflow share the CPUs with those of others.
-    fn shares_cpus(&self, key: WorkflowKey) -> bool {
-        self.workflows.get(&key).is_some_and(|workflow| workflow.max_parallel.is_none())
-    }
-
-    /// Returns whether a lane waits for CPUs that it could have.
-    fn wants_cpus(&self, key: WorkflowKey, settings: u32, capacity: u32) -> bool {
-        let lane = self.workflows.get(&key).and_then(|workflow| workflow.lanes.get(&settings));
-        self.shares_cpus(key)
-            && lane.is_some_and(|lane| lane.useful_width() > lane.width && lane.cpus <= capacity)
-    }
-
-    /// Narrows a lane to what it still has, and returns how many CPUs that frees.
-    fn give_way(&mut self, key: WorkflowKey, settings: u32) -> u32 {
-        let workflow = self.workflows.get_mut(&key);
-        let Some(lane) = workflow.and_then(|workflow| workflow.lanes.get_mut(&settings)) else {
-            return 0;
-        };
-        let freed = lane.width.saturating_sub(lane.outstanding) * lane.cpus;
-        lane.width = lane.width.min(lane.outstanding);
-        self.cpus_used -= freed;
-        freed
-    }
-
-    /// Gives back the room that no job of its lane can use any more.
-    fn release_unused(&mut self) {
-        for workflow in self.workflows.values_mut() {
-            for lane in workflow.lanes.values_mut() {
-                let useful = lane.useful_width();
-                if lane.width > useful {
-                    if workflow.max_parallel.is_none() {
-                        self.cpus_used -= (lane.width - useful) * lane.cpus;
-                    }
-                    lane.width = useful;
+        if let Some(node) = self.node.take() {
+            let mut round = Round { node, now, last_lane: self.last_lane, out };
+            while self.look_at_touched(&mut round) {
+                for group in std::mem::take(&mut self.unserved) {
+                    self.serve(group, &mut round);
                 }
             }
+            self.last_lane = round.last_lane;
+            self.node = Some(round.node);
         }
+        for key in std::mem::take(&mut self.late) {
+            self.settle(key, out);
+        }
+        self.pause(out);
     }
 
-    fn widen(&mut self, key: WorkflowKey, settings: u32, capacity: u32) {
-        let Some(workflow) = self.workflows.get_mut(&key) else { return };
-        let in_use = workflow.width();
-        let limit = workflow.max_parallel;
-        let Some(lane) = workflow.lanes.get_mut(&settings) else { return };
-        let wanted = lane.useful_width() - lane.width;
-        let room = match limit {
-            Some(limit) => limit.saturating_sub(in_use),
-            None => capacity.saturating_sub(self.cpus_used) / lane.cpus,
-        };
-        let more = wanted.min(room);
-        lane.width += more;
-        if limit.is_none() {
-            self.cpus_used += more * lane.cpus;
+    /// Brings the lanes up to date in which something has changed, and refills those that need not
+    /// give way. Returns whether there is a group to serve.
+    fn look_at_touched(&mut self, round: &mut Round<'_>) -> bool {
+        let mut touched: Vec<(WorkflowKey, u32)> = Vec::new();
+        for key in std::mem::take(&mut self.touched) {
+            let Some(workflow) = self.workflows.get_mut(&key) else { continue };
+            self.unserved.insert(workflow.group);
+            let kinds = std::mem::take(&mut workflow.touched);
+            touched.extend(kinds.into_iter().map(|kind| (key, kind)));
         }
-    }
-
-    fn fill(&mut self, key: WorkflowKey, settings: u32, out: &mut Vec<Action>) {
-        let Some(workflow) = self.workflows.get_mut(&key) else { return };
-        let Some(lane) = workflow.lanes.get_mut(&settings) else { return };
-        let mut chosen = Vec::new();
-        while lane.wants() > 0 {
-            let Some((_, index)) = lane.ready.pop_first() else { break };
-            lane.outstanding += 1;
-            chosen.push(index);
-        }
-        let (number, width) = (lane.number, lane.width);
-        if width > lane.told || (width < lane.told && !chosen.is_empty()) {
-            lane.told = width;
-            out.push(Action::Lane { lane: number, workflow: key, settings, width });
-        }
-        for index in chosen {
-            workflow.set(index, State::Pending);
-            let job = &mut workflow.jobs[index as usize];
-            job.attempts += 1;
-            let attempt = job.attempts;
-            out.push(Action::Assign {
-                lane: number,
-                job: JobKey { workflow: key, index },
-                attempt,
+        for (key, kind) in &touched {
+            self.with(*key, |engine, workflow| {
+                workflow.narrow_to_use(*kind, &mut round.node);
+                engine.requeue(workflow, *kind, round.node.total());
             });
+        }
+        for (key, kind) in touched {
+            self.with(key, |engine, workflow| {
+                let Some(rank) = workflow.lanes[kind as usize].rank else { return };
+                if engine.first_of(workflow.group).is_some_and(|first| first < rank) {
+                    let outstanding = workflow.lanes[kind as usize].outstanding;
+                    workflow.narrow(kind, outstanding, &mut round.node);
+                } else {
+                    workflow.fill(kind, true, round);
+                    engine.requeue(workflow, kind, round.node.total());
+                }
+            });
+        }
+        !self.unserved.is_empty()
+    }
+
+    /// Offers the room of a group to its lanes.
+    fn serve(&mut self, group: Group, round: &mut Round<'_>) {
+        let Some(queue) = self.queues.get(&group) else { return };
+        if group == Group::Node && round.node.free().cpus == 0 && !queue.has_own_cpus() {
+            return;
+        }
+        let mut heads = queue.heads();
+        let mut someone_waits = false;
+        let mut withheld = Vec::new();
+        while let Some((rank, class)) = heads.pop_first() {
+            let (_, key, _, kind) = rank;
+            if self.is_too_late(key, kind, round.now) {
+                self.cancel_ready(key, kind, round.out);
+                continue;
+            }
+            self.with(key, |engine, workflow| {
+                if workflow.offer(kind, !someone_waits, round) {
+                    engine.requeue(workflow, kind, round.node.total());
+                }
+                if workflow.lanes[kind as usize].rank.is_none() {
+                    return;
+                }
+                someone_waits = true;
+                if workflow.pass_over(kind, round.now) {
+                    workflow.withhold(kind, &mut round.node);
+                    withheld.push(key);
+                }
+            });
+            heads.extend(self.next_in(group, class, rank));
+        }
+        round.node.release_withheld();
+        for key in withheld {
+            if let Some(own) = self.workflows.get_mut(&key).and_then(|one| one.own.as_mut()) {
+                own.release_withheld();
+            }
+        }
+    }
+
+    /// Returns the lane that takes its turn after the one of this rank; none when that one waits
+    /// still, for then there is no room for any other of its class.
+    fn next_in(&self, group: Group, class: Class, served: Rank) -> Option<(Rank, Class)> {
+        let (_, key, _, kind) = served;
+        let lane = self.workflows.get(&key).map(|workflow| &workflow.lanes[kind as usize]);
+        if lane.is_some_and(|lane| lane.rank.is_some()) {
+            return None;
+        }
+        self.queues.get(&group)?.head(class).map(|rank| (rank, class))
+    }
+
+    /// Puts a lane where it belongs among those that wait, if it does.
+    fn requeue(&mut self, workflow: &mut Workflow, kind: u32, node: Need) {
+        let lane = &workflow.lanes[kind as usize];
+        let short = || workflow.room.shortage(workflow.settings[kind as usize].need, Some(node));
+        let waits = lane.is_waiting() && !lane.held && short().is_none();
+        let head = lane.head().filter(|_| waits);
+        let rank = head.map(|(priority, index)| (priority, workflow.key, index, kind));
+        if rank == lane.rank {
+            return;
+        }
+        let passed_over = (lane.passed_over, lane.reserves);
+        self.dequeue(workflow, kind);
+        if let Some(rank) = rank {
+            let class = workflow.class(kind);
+            self.queues.entry(workflow.group).or_default().insert(class, rank);
+            let lane = &mut workflow.lanes[kind as usize];
+            lane.rank = Some(rank);
+            (lane.passed_over, lane.reserves) = passed_over;
+        }
+    }
+
+    /// Takes a lane out of those that wait.
+    pub(super) fn dequeue(&mut self, workflow: &mut Workflow, kind: u32) {
+        let class = workflow.class(kind);
+        let lane = &mut workflow.lanes[kind as usize];
+        lane.not_passed_over();
+        let Some(rank) = lane.rank.take() else { return };
+        if let Some(queue) = self.queues.get_mut(&workflow.group) {
+            queue.remove(class, rank);
+            if queue.is_empty() {
+                self.queues.remove(&workflow.group);
+            }
+        }
+    }
+
+    fn first_of(&self, group: Group) -> Option<Rank> {
+        self.queues.get(&group)?.first()
+    }
+
+    /// Returns whether the jobs of a lane would not end in time if they started now.
+    fn is_too_late(&self, key: WorkflowKey, kind: u32, now: Moment) -> bool {
+        self.workflows.get(&key).is_some_and(|workflow| {
+            let runtime = workflow.settings[kind as usize].runtime;
+            let limit = workflow.limit.map(|limit| limit.stop_at);
+            limit.zip(runtime).is_some_and(|(limit, runtime)| now.saturating_add(runtime) > limit)
+        })
+    }
+
+    /// Cancels the ready jobs of a lane, and what waits for them.
+    fn cancel_ready(&mut self, key: WorkflowKey, kind: u32, out: &mut Vec<Action>) {
+        let Some(workflow) = self.workflows.get_mut(&key) else { return };
+        let ready: Vec<u32> =
+            workflow.lanes[kind as usize].ready.iter().map(|entry| entry.1).collect();
+        for index in ready {
+            workflow.set(index, State::Canceled, out);
+            workflow.settle_dependents(index, out);
+        }
+        workflow.touch(kind);
+        self.touched.insert(key);
+        self.late.insert(key);
+    }
+
+    /// Lets go of the workflows of which nothing is under way and nothing can start.
+    fn pause(&mut self, out: &mut Vec<Action>) {
+        for key in std::mem::take(&mut self.quiet) {
+            let Some(workflow) = self.workflows.get(&key) else { continue };
+            let node = self.capacity();
+            if workflow.is_quiet() && !workflow.can_start(node) {
+                self.remove(key, Finish::Paused, out);
+            }
+        }
+    }
+
+    /// Does something with a workflow and with the rest of the engine.
+    fn with(&mut self, key: WorkflowKey, what: impl FnOnce(&mut Self, &mut Workflow)) {
+        if let Some(mut workflow) = self.workflows.remove(&key) {
+            what(self, &mut workflow);
+            self.workflows.insert(key, workflow);
         }
     }
 }

@@ -1,11 +1,13 @@
-//! `jobs list` and `jobs get`.
+//! `jobs list`, `get`, `disable` and `enable`, and which job waits for which.
 
-use torc_protocol::request::{GetJob, ListJobs};
+use torc_protocol::request::{GetJob, ListEdges, ListJobs, SetDisabled};
 use torc_protocol::response::JobDetail;
 
+use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::{Handlers, list};
 use crate::store::query::{jobs, results};
+use crate::store::tables::{file, job};
 
 pub(super) async fn list(
     request: ListJobs,
@@ -26,7 +28,31 @@ pub(super) async fn get(
 ) -> Result<(), Failure> {
     let job = handlers.job(request.job).await?;
     let id = job.id;
-    let read = handlers.read(move |connection| Ok(results::of_job(connection, id))).await?;
-    let attempts = read.map_err(list::refusal)?;
-    Ok(client.send(JobDetail { job, attempts }).await?)
+    let read = handlers.read(move |connection| {
+        let (depends_on, files) = (job::depends_on(connection, id)?, file::uses(connection, id)?);
+        Ok((results::of_job(connection, id), depends_on, files))
+    });
+    let (attempts, depends_on, files) = read.await?;
+    let attempts = attempts.map_err(list::refusal)?;
+    Ok(client.send(JobDetail { job, attempts, depends_on, files }).await?)
+}
+
+pub(super) async fn edges(
+    request: ListEdges,
+    handlers: &Handlers,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    let workflow = handlers.workflow(request.workflow).await?.id;
+    list::send(handlers, client, move |connection, each| jobs::edges(connection, workflow, each))
+        .await
+}
+
+pub(super) async fn set_disabled(
+    request: SetDisabled,
+    handlers: &Handlers,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    let dispatcher = &handlers.writing()?.dispatcher;
+    let disabled = dispatcher.ask(|reply| Input::SetDisabled { request, reply }).await?;
+    Ok(client.send(disabled).await?)
 }

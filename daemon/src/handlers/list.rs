@@ -2,7 +2,9 @@
 
 use tokio::sync::mpsc;
 use torc_protocol::response::{ErrorCode, RequestError, Response};
-use torc_protocol::view::{JobView, ResultView, WorkflowView};
+use torc_protocol::view::{
+    EdgeView, FileUseView, FileView, JobView, ResultView, UserDataView, WorkflowView,
+};
 
 use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
@@ -77,13 +79,40 @@ pub(super) trait Row {
 impl Row for WorkflowView {
     fn text_bytes(&self) -> usize {
         let description = self.description.as_ref().map_or(0, String::len);
-        self.name.len() + description + self.working_dir.len() + self.output_dir.len()
+        let metadata = self.metadata.as_ref().map_or(0, String::len);
+        self.name.len() + description + metadata + self.working_dir.len() + self.output_dir.len()
     }
 }
 
 impl Row for JobView {
     fn text_bytes(&self) -> usize {
-        self.name.len() + self.command.len()
+        let labels = self.labels.iter().map(String::len);
+        self.name.len() + self.command.len() + labels.sum::<usize>()
+    }
+}
+
+impl Row for EdgeView {
+    fn text_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Row for FileView {
+    fn text_bytes(&self) -> usize {
+        self.name.len() + self.path.len() + self.written_by.as_ref().map_or(0, String::len)
+    }
+}
+
+impl Row for FileUseView {
+    fn text_bytes(&self) -> usize {
+        self.path.len()
+    }
+}
+
+impl Row for UserDataView {
+    fn text_bytes(&self) -> usize {
+        let texts = [&self.data, &self.written_by].into_iter().flatten();
+        self.name.len() + texts.map(String::len).sum::<usize>()
     }
 }
 

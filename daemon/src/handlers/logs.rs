@@ -136,11 +136,11 @@ pub(super) async fn wait_for_start(
 
 fn concerns(kind: &EventKind, job: JobId) -> bool {
     match kind {
-        EventKind::JobStarted { job_id, .. } | EventKind::JobFinished { job_id, .. } => {
-            *job_id == job
-        }
+        EventKind::JobStarted { job_id, .. }
+        | EventKind::JobFinished { job_id, .. }
+        | EventKind::ActionFinished { job_id, .. } => *job_id == job,
         EventKind::JobsCanceled { .. } | EventKind::WorkflowFinished { .. } => true,
-        EventKind::WorkflowSubmitted { .. } => false,
+        EventKind::WorkflowSubmitted { .. } | EventKind::WorkflowRestarted { .. } => false,
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod cancel;
 pub mod client;
+mod explain;
+mod files;
 mod jobs;
 mod list;
 mod logs;
+mod restart;
 mod results;
 pub mod shutdown;
 mod snapshot;
@@ -12,6 +15,7 @@ mod status;
 pub mod submit;
 #[cfg(test)]
 mod tests;
+mod user_data;
 mod watch;
 mod workflows;
 
@@ -101,6 +105,18 @@ pub async fn handle(
         Request::Logs(request) => logs::handle(request, handlers, client).await,
         Request::Snapshot(request) => snapshot::handle(request, handlers, client).await,
         Request::Shutdown(request) => shutdown::handle(request, handlers, client).await,
+        Request::SubmitFiles(request) => {
+            submit::add_files(request, handlers, submission, client).await
+        }
+        Request::Restart(request) => restart::handle(request, handlers, client).await,
+        Request::SetDisabled(request) => jobs::set_disabled(request, handlers, client).await,
+        Request::Explain(request) => explain::handle(request, handlers, client).await,
+        Request::GetWorkflow(request) => workflows::get(request, handlers, client).await,
+        Request::DeleteWorkflow(request) => workflows::delete(request, handlers, client).await,
+        Request::ListEdges(request) => jobs::edges(request, handlers, client).await,
+        Request::ListFiles(request) => files::list(request, handlers, client).await,
+        Request::ListFileUses(request) => files::uses(request, handlers, client).await,
+        Request::ListUserData(request) => user_data::list(request, handlers, client).await,
     }
 }
 

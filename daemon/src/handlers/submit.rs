@@ -1,7 +1,7 @@
-//! `submit`: the head, chunks of jobs, and the commit. One submission a connection at a time.
+//! `submit`: the head, chunks of files and jobs, and the commit. One submission a connection at a time.
 
 use torc_protocol::id::WorkflowId;
-use torc_protocol::request::{Submit, SubmitCommit, SubmitJobs};
+use torc_protocol::request::{Submit, SubmitCommit, SubmitFiles, SubmitJobs};
 use torc_protocol::response::{ErrorCode, RequestError, SubmitAccepted};
 
 use crate::dispatcher::input::Input;
@@ -42,6 +42,22 @@ pub(super) async fn begin(
     }
     let spec = Box::new(request.spec);
     submission.0 = Some(dispatcher.ask(|reply| Input::Begin { spec, reply }).await?);
+    Ok(client.send(SubmitAccepted).await?)
+}
+
+pub(super) async fn add_files(
+    request: SubmitFiles,
+    handlers: &Handlers,
+    submission: &mut Submission,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    let draft = submission.begun()?;
+    let dispatcher = &handlers.writing()?.dispatcher;
+    let added = dispatcher.ask(|reply| Input::AddFiles { draft, added: request, reply }).await;
+    if let Err(error) = added {
+        submission.0 = None;
+        return Err(error.into());
+    }
     Ok(client.send(SubmitAccepted).await?)
 }
 

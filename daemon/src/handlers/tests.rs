@@ -15,7 +15,7 @@ use torc_protocol::request::{
     SubmitCommit, SubmitJobs,
 };
 use torc_protocol::resources::NodeResources;
-use torc_protocol::result::{AttemptResult, Ending, Output, Usage};
+use torc_protocol::result::{AttemptResult, Ending};
 use torc_protocol::spec::{Command, Environment, JobContext, JobSettings, JobSpec, WorkflowSpec};
 use torc_protocol::status::JobStatus;
 use torc_protocol::view::JobView;
@@ -118,12 +118,12 @@ impl Daemon {
             description: None,
             context,
             settings: vec![JobSettings::default()],
-            max_parallel_jobs: None,
+            ..WorkflowSpec::default()
         };
         ask(&mut client, Submit { spec }).await;
         for number in 0..count {
             let (name, command) = (number.to_string(), Command::Line(command.to_owned()));
-            let job = JobSpec { name, command, priority: 0, settings: 0 };
+            let job = JobSpec { name, command, ..JobSpec::default() };
             ask(&mut client, SubmitJobs { jobs: vec![job] }).await;
         }
         let submitted = ask(&mut client, SubmitCommit { watch: false }).await;
@@ -139,15 +139,7 @@ impl Daemon {
 
     fn job_ends(&self, job: u64) {
         let attempt = AttemptId { job: JobId(job), number: AttemptNumber(1) };
-        let result = AttemptResult {
-            ending: Ending::Exited(0),
-            stopped: None,
-            started_at: Timestamp(1),
-            finished_at: Timestamp(2),
-            usage: Usage::default(),
-            stdout: Output::None,
-            stderr: Output::None,
-        };
+        let result = AttemptResult::bare(Ending::Exited(0), Timestamp(2));
         self.worker_says(WorkerEvent::Finished { attempt, result });
     }
 }

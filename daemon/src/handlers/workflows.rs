@@ -1,7 +1,8 @@
-//! `workflows list`.
+//! `workflows list`, `get` and `delete`.
 
-use torc_protocol::request::ListWorkflows;
+use torc_protocol::request::{DeleteWorkflow, GetWorkflow, ListWorkflows, WorkflowSelector};
 
+use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::{Handlers, list};
 use crate::store::query::workflows;
@@ -15,4 +16,25 @@ pub(super) async fn list(
         workflows::list(connection, &request, each)
     })
     .await
+}
+
+pub(super) async fn get(
+    request: GetWorkflow,
+    handlers: &Handlers,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    let workflow = handlers.workflow(request.workflow).await?;
+    Ok(client.send(workflow).await?)
+}
+
+pub(super) async fn delete(
+    request: DeleteWorkflow,
+    handlers: &Handlers,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    // Named as it is, for the error when there is no such workflow.
+    let workflow = WorkflowSelector::Id(handlers.workflow(request.workflow).await?.id);
+    let dispatcher = &handlers.writing()?.dispatcher;
+    let deleted = dispatcher.ask(|reply| Input::Delete { workflow, reply }).await?;
+    Ok(client.send(deleted).await?)
 }

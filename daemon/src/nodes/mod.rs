@@ -16,6 +16,7 @@ use crate::sys;
 
 /// What a node tells the daemon.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "all but the last are the large one")]
 pub enum NodeEvent {
     /// Its worker says something.
     Message(WorkerEvent),

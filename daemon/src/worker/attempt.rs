@@ -4,91 +4,19 @@
 //! group only in phase `Running`, and that ends before its leader is reaped, so a signal can never
 //! hit a stranger who got the same number.
 
-use std::ffi::CString;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use torc_protocol::id::{AttemptId, WorkflowId};
-use torc_protocol::result::StopCause;
-use torc_protocol::spec::{JobSettings, StdioMode};
-use torc_protocol::worker::{LaneId, StartJob};
+use torc_protocol::id::AttemptId;
+use torc_protocol::result::{AttemptResult, Ending, Output, StopCause, Usage};
+use torc_protocol::time::Timestamp;
+use torc_protocol::worker::StartJob;
 
-use super::environment::{Environment, WorkflowContext, c_string};
 use super::lock::lock;
-use super::output::FileStem;
+use super::setup::LaneSetup;
 use super::tail::Tail;
-
-/// What the jobs of a lane share, checked once.
-pub(super) struct LaneSetup {
-    pub(super) workflow: WorkflowId,
-    pub(super) stdio: StdioMode,
-    pub(super) timeout: Option<Duration>,
-    pub(super) grace: Duration,
-    /// Or why none of its jobs can be started.
-    pub(super) place: Result<Place, String>,
-}
-
-/// Where and as what the jobs of a lane run.
-pub(super) struct Place {
-    pub(super) environment: Environment,
-    pub(super) directory: CString,
-    output_dir: PathBuf,
-}
-
-impl LaneSetup {
-    pub(super) fn new(
-        workflow: WorkflowId,
-        shared: Option<&WorkflowContext>,
-        settings: &JobSettings,
-    ) -> Self {
-        let place = match shared {
-            Some(shared) => Place::new(workflow, shared, settings),
-            None => Err(format!("the worker was not told about workflow {workflow}")),
-        };
-        Self {
-            workflow,
-            stdio: settings.stdio,
-            timeout: settings.timeout.map(Duration::from),
-            grace: settings.grace.into(),
-            place,
-        }
-    }
-
-    /// Returns the setup for jobs of a lane that was never opened.
-    pub(super) fn unknown(lane: LaneId) -> Self {
-        let mut setup = Self::new(WorkflowId(0), None, &JobSettings::default());
-        setup.place = Err(format!("the worker was not told about lane {lane}"));
-        setup
-    }
-}
-
-impl Place {
-    fn new(
-        workflow: WorkflowId,
-        shared: &WorkflowContext,
-        settings: &JobSettings,
-    ) -> Result<Self, String> {
-        let mut directory = PathBuf::from(&shared.context.working_dir);
-        directory.extend(&settings.working_dir);
-        Ok(Self {
-            environment: Environment::merge(workflow, shared, settings)?,
-            directory: c_string(
-                directory.into_os_string().into_encoded_bytes(),
-                "the working directory",
-            )?,
-            output_dir: PathBuf::from(&shared.context.output_dir),
-        })
-    }
-
-    /// Returns where the files of an attempt are.
-    pub(super) fn file_stem(&self, workflow: WorkflowId, attempt: AttemptId) -> FileStem {
-        let directory = self.output_dir.join("stdio").join(workflow.to_string());
-        FileStem(directory.join(attempt.to_string()))
-    }
-}
 
 /// One attempt.
 pub(super) struct Attempt {
@@ -150,8 +78,11 @@ impl Attempt {
     pub(super) fn set_running(&self, group: Pid) {
         let mut life = lock(&self.life);
         life.phase = Phase::Running(group);
-        if life.stopped.is_some() {
-            ask_to_end(group);
+        if life.kill_at.is_some_and(|at| at <= Instant::now()) {
+            // The main thread came to kill it when there was nothing to kill.
+            let _ = killpg(group, Signal::SIGKILL);
+        } else if life.stopped.is_some() {
+            self.ask_to_end(group);
         }
     }
 
@@ -173,7 +104,7 @@ impl Attempt {
         match life.phase {
             Phase::Queued | Phase::Ended => return Stop::Nothing,
             Phase::Starting => {}
-            Phase::Running(group) if life.stopped.is_none() => ask_to_end(group),
+            Phase::Running(group) if life.stopped.is_none() => self.ask_to_end(group),
             Phase::Running(_) => {}
         }
         life.stopped.get_or_insert(cause);
@@ -189,6 +120,27 @@ impl Attempt {
             // An error means that they are gone.
             let _ = killpg(group, Signal::SIGKILL);
         }
+    }
+
+    /// Kills a process group because it has taken more memory than it may, if it is the one that
+    /// runs now.
+    pub(super) fn exceed_memory(&self, group: Pid) {
+        let mut life = lock(&self.life);
+        if life.phase == Phase::Running(group) {
+            life.stopped.get_or_insert(StopCause::OutOfMemory);
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+
+    /// Notes that the kernel has killed one of its processes for want of memory.
+    pub(super) fn note_out_of_memory(&self) {
+        lock(&self.life).stopped.get_or_insert(StopCause::OutOfMemory);
+    }
+
+    /// Kills what is left of its process group. It will have another.
+    pub(super) fn pause(&self) {
+        self.kill();
+        lock(&self.life).phase = Phase::Starting;
     }
 
     /// Kills what is left of its process group; from now on nothing is done to it.
@@ -219,13 +171,30 @@ impl Attempt {
     pub(super) fn claim_report(&self) -> bool {
         !std::mem::replace(&mut lock(&self.life).reported, true)
     }
-}
 
-/// Asks a group to end, and wakes up what of it is stopped so that it can.
-fn ask_to_end(group: Pid) {
-    // An error means that they are gone.
-    let _ = killpg(group, Signal::SIGTERM);
-    let _ = killpg(group, Signal::SIGCONT);
+    /// Returns its result, when it ends now and has used and written nothing.
+    pub(super) fn result(&self, ending: Ending, started_at: Timestamp) -> AttemptResult {
+        let stopped = self.stopped();
+        AttemptResult {
+            ending,
+            stopped,
+            limit_code: self.lane.limit_code(stopped),
+            started_at,
+            finished_at: Timestamp::now(),
+            usage: Usage::default(),
+            stdout: Output::None,
+            stderr: Output::None,
+            recovery_code: None,
+            files: None,
+        }
+    }
+
+    /// Asks a group to end, and wakes up what of it is stopped so that it can.
+    fn ask_to_end(&self, group: Pid) {
+        // An error means that they are gone.
+        let _ = killpg(group, self.lane.termination_signal);
+        let _ = killpg(group, Signal::SIGCONT);
+    }
 }
 
 #[cfg(test)]
@@ -233,18 +202,22 @@ pub(super) mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
+    use nix::unistd::Pid;
     use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
-    use torc_protocol::result::StopCause;
+    use torc_protocol::result::{Ending, OUT_OF_MEMORY_CODE, StopCause};
     use torc_protocol::spec::{Command, JobSettings};
+    use torc_protocol::time::Timestamp;
     use torc_protocol::worker::StartJob;
 
-    use super::{Attempt, LaneSetup, Stop};
+    use super::{Attempt, Stop};
+    use crate::worker::setup::LaneSetup;
 
     pub(in crate::worker) fn attempt(job: u64) -> Attempt {
         let job = StartJob {
             attempt: AttemptId { job: JobId(job), number: AttemptNumber(1) },
             name: "a".to_owned(),
             command: Command::Line("true".to_owned()),
+            extra: None,
         };
         let lane = LaneSetup::new(WorkflowId(1), None, &JobSettings::default());
         Attempt::new(job, Arc::new(lane))
@@ -279,6 +252,31 @@ pub(super) mod tests {
         attempt.stop(StopCause::Timeout, Instant::now());
         attempt.stop(StopCause::Canceled, Instant::now());
         assert_eq!(attempt.stopped(), Some(StopCause::Timeout));
+    }
+
+    #[test]
+    fn one_that_should_be_dead_when_it_has_a_process_is_killed() {
+        use std::os::unix::process::{CommandExt, ExitStatusExt};
+        let attempt = attempt(1);
+        assert!(attempt.take());
+        attempt.stop(StopCause::Canceled, Instant::now());
+        let stubborn = ["-c", "trap '' TERM; while :; do :; done"];
+        let mut child =
+            std::process::Command::new("sh").args(stubborn).process_group(0).spawn().unwrap();
+        attempt.set_running(Pid::from_raw(child.id().cast_signed()));
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn only_the_group_that_runs_can_be_over_its_limit() {
+        let attempt = attempt(1);
+        assert!(attempt.take());
+        attempt.exceed_memory(Pid::from_raw(2));
+        assert_eq!(attempt.stopped(), None);
+        attempt.note_out_of_memory();
+        assert_eq!(attempt.stopped(), Some(StopCause::OutOfMemory));
+        let result = attempt.result(Ending::Signaled(9), Timestamp::now());
+        assert_eq!(result.return_code(), OUT_OF_MEMORY_CODE);
     }
 
     #[test]

@@ -132,6 +132,19 @@ fn has_long_option(arguments: &[String]) -> bool {
         || arguments.first().is_some_and(|first| first == "-v")
 }
 
+/// Returns a line that a shell splits into these words.
+pub(super) fn join(words: &[String]) -> String {
+    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// Splits a line into words as bash does, or gives up when that takes more than spaces and quotes.
 fn split(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
@@ -175,7 +188,7 @@ fn quoted(
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, SHELL_WORDS, plan};
+    use super::{Plan, SHELL_WORDS, join, plan};
 
     fn direct(line: &str, words: &[&str]) {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
@@ -209,6 +222,14 @@ mod tests {
         direct("echo a'b c'd\"e f\"g \"it's\" '\"'", &["echo", "ab cde fg", "it's", "\""]);
         direct("awk '{ print $1; }' 'a\nb'", &["awk", "{ print $1; }", "a\nb"]);
         direct("echo \"*;|&<>(){}[]~#?\"", &["echo", "*;|&<>(){}[]~#?"]);
+    }
+
+    #[test]
+    fn joined_words_are_split_as_they_were() {
+        let words = ["a", "b c", "", "$HOME", "x=1", "-k", "a*"].map(str::to_owned);
+        assert_eq!(join(&words), "a 'b c' '' '$HOME' 'x=1' -k 'a*'");
+        assert_eq!(plan(&join(&words), |_| false), Plan::Direct(words.to_vec()));
+        assert_eq!(join(&["it's".to_owned()]), r"'it'\''s'");
     }
 
     #[test]

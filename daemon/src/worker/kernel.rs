@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "system calls that neither std nor nix wrap")]
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
@@ -76,6 +76,24 @@ pub(super) fn kill_pidfd(pidfd: BorrowedFd<'_>) {
     unsafe {
         libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, none, 0)
     };
+}
+
+/// Returns whether two processes use the same memory, as a child does between `vfork` and `exec`;
+/// false where the kernel does not tell.
+pub(super) fn share_memory(one: Pid, other: Pid) -> bool {
+    const KCMP_VM: c_int = 1;
+    // SAFETY: compares two processes and changes nothing.
+    unsafe { libc::syscall(libc::SYS_kcmp, one.as_raw(), other.as_raw(), KCMP_VM, 0, 0) == 0 }
+}
+
+/// Returns whether a file has an extended attribute with just this value.
+pub(super) fn has_attribute(file: &CStr, name: &CStr, value: &[u8]) -> bool {
+    let mut found = [0_u8; 16];
+    // SAFETY: both names end with a NUL, and the kernel writes at most as much as there is room.
+    let length = unsafe {
+        libc::getxattr(file.as_ptr(), name.as_ptr(), found.as_mut_ptr().cast(), found.len())
+    };
+    usize::try_from(length).is_ok_and(|length| found[..length] == *value)
 }
 
 /// Takes the status and the usage of a child of this thread, and waits until it ends.
@@ -175,7 +193,7 @@ mod tests {
     use nix::unistd::Pid;
     use torc_protocol::result::Ending;
 
-    use super::{kill_pidfd, pidfd_open, pipe, reap, wait_readable};
+    use super::{kill_pidfd, pidfd_open, pipe, reap, share_memory, wait_readable};
 
     #[test]
     fn only_what_has_something_is_readable() {
@@ -186,6 +204,15 @@ mod tests {
         assert_eq!(wait_readable(fds, None).unwrap(), [false, false, true]);
         let nothing = wait_readable([Some(empty.as_fd())], Some(Duration::from_millis(1)));
         assert_eq!(nothing.unwrap(), [false]);
+    }
+
+    #[test]
+    fn only_a_process_itself_has_its_memory() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let (own, pid) = (Pid::this(), Pid::from_raw(child.id().cast_signed()));
+        assert!(share_memory(own, own) && !share_memory(own, pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use torc_protocol::id::WorkflowId;
 use torc_protocol::worker::LaneId;
 
-use super::attempt::{Attempt, LaneSetup};
+use super::attempt::Attempt;
 use super::lock::lock;
+use super::setup::LaneSetup;
 
 /// All lanes of the worker.
 #[derive(Default)]
@@ -177,8 +178,9 @@ mod tests {
     use torc_protocol::spec::JobSettings;
 
     use super::Lanes;
+    use crate::worker::attempt::Attempt;
     use crate::worker::attempt::tests::attempt;
-    use crate::worker::attempt::{Attempt, LaneSetup};
+    use crate::worker::setup::LaneSetup;
 
     fn open(lanes: &Lanes, width: u32) -> usize {
         lanes.open(1, width, LaneSetup::new(WorkflowId(1), None, &JobSettings::default()))

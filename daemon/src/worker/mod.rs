@@ -6,32 +6,40 @@
 //!
 //! ```text
 //! inbox ──► run (main thread) ──► lane (queues) ──► slot (a thread each) ──► outbox
-//!             │ deadlines: registry                   │ spawn, streams ► output, strays
-//!             └ stops: attempt ◄──────────────────────┘ tail
+//!             │ deadlines: registry                   │ life ► stage ► spawn, memory, strays
+//!             └ stops: attempt ◄──────────────────────┘ streams ► output ► tail
 //! ```
 //!
 //! Invariants:
 //! - A job is a process group of its own, with stdin from `/dev/null`, no inherited descriptor,
 //!   default signals. When its leader ends, the rest of it is killed; nothing is left behind.
+//! - A job costs what it has: environment, files, recovery, GPUs and a limit of memory cost nothing
+//!   where they are not asked for, not even a thread.
 //! - The worker ends by `Drain`, or when torcd is gone, and by no signal but SIGKILL; then the
 //!   kernel kills the leaders.
 
 mod attempt;
 mod command_line;
 mod environment;
+mod files;
 mod inbox;
 mod journal;
 mod kernel;
 mod lane;
+mod life;
 mod lock;
+mod memory;
 mod outbox;
 mod output;
+mod program;
 mod registry;
 mod resources;
 mod run;
+mod setup;
 mod shared;
 mod slot;
 mod spawn;
+mod stage;
 mod strays;
 mod streams;
 mod tail;
@@ -76,6 +84,7 @@ pub fn run(journal: Option<&Path>) -> anyhow::Result<()> {
         registry: registry::Registry::default(),
         journal: journal::Journal::create(journal).context("making the journal")?,
         strays: strays::Strays::new(),
+        memory: memory::Memory::default(),
         wake: wake::Wake::new().context("making a pipe")?,
         null: OpenOptions::new().write(true).open("/dev/null").context("opening /dev/null")?,
         open_files: raise_open_files(),

@@ -181,6 +181,14 @@ impl Sink {
             }
         }
     }
+
+    /// Ends the stream, and removes its file if it has one.
+    pub(super) fn discard(self) {
+        if matches!(self.target, Target::File { .. }) {
+            // What cannot be removed is left; nothing names it any more.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Adds `bytes` to what is in memory, if that stays within the limit.
@@ -299,6 +307,21 @@ mod tests {
             note.contains("1.1.out: cannot create it: ")
                 && note.ends_with("3 bytes are missing]\n")
         );
+    }
+
+    #[test]
+    fn what_is_thrown_away_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let stem = FileStem(directory.path().join("1.1"));
+        for (mode, bytes) in [(StdioMode::Separate, 3), (StdioMode::Capture, CAPTURE_LIMIT + 1)] {
+            let tail = Tail::default();
+            let [stdout, _] = open(mode, &stem, &tail);
+            let mut sink = stdout.unwrap();
+            sink.write(&vec![b'x'; bytes], &tail);
+            assert!(directory.path().join("1.1.out").exists());
+            sink.discard();
+            assert!(!directory.path().join("1.1.out").exists());
+        }
     }
 
     #[test]

@@ -75,13 +75,34 @@ impl Registry {
     }
 }
 
+/// A deadline that is taken back when this is dropped.
+pub(super) struct Deadline<'a> {
+    registry: &'a Registry,
+    at: Instant,
+    attempt: AttemptId,
+    due: Due,
+}
+
+impl<'a> Deadline<'a> {
+    /// For one that was given to [`Registry::schedule`].
+    pub(super) fn new(registry: &'a Registry, at: Instant, attempt: AttemptId, due: Due) -> Self {
+        Self { registry, at, attempt, due }
+    }
+}
+
+impl Drop for Deadline<'_> {
+    fn drop(&mut self) {
+        self.registry.unschedule(self.at, self.attempt, self.due);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
     use torc_protocol::id::{AttemptId, AttemptNumber, JobId};
 
-    use super::{Due, Registry};
+    use super::{Deadline, Due, Registry};
 
     #[test]
     fn deadlines_come_due_in_order_and_can_be_taken_back() {
@@ -92,7 +113,7 @@ mod tests {
         assert!(registry.schedule(at(3), id(1), Due::Timeout));
         assert!(registry.schedule(at(1), id(2), Due::Kill));
         assert!(!registry.schedule(at(2), id(3), Due::Kill));
-        registry.unschedule(at(2), id(3), Due::Kill);
+        drop(Deadline::new(&registry, at(2), id(3), Due::Kill));
         assert_eq!(registry.next_deadline(), Some(at(1)));
         assert_eq!(registry.take_due(now), None);
         assert_eq!(registry.take_due(at(3)), Some((id(2), Due::Kill)));

@@ -12,15 +12,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use torc_protocol::id::{AttemptId, WorkflowId};
-use torc_protocol::result::{AttemptResult, Ending, Output, StopCause, Usage};
+use torc_protocol::result::{Ending, StopCause};
 use torc_protocol::time::Timestamp;
 use torc_protocol::worker::{LaneId, StartJob, WorkerEvent, WorkerRequest};
 
-use super::attempt::{Attempt, LaneSetup, Stop};
+use super::attempt::{Attempt, Stop};
 use super::environment::WorkflowContext;
 use super::inbox::{Arrived, Inbox};
 use super::kernel;
 use super::registry::Due;
+use super::setup::LaneSetup;
 use super::shared::{Shared, Urgency};
 use super::slot;
 use super::tail::{Question, no_answer};
@@ -267,20 +268,8 @@ impl Main {
 
     /// Reports an attempt that has no slot thread to do so.
     fn report(&self, attempt: &Attempt, ending: Ending) {
-        let now = Timestamp::now();
-        self.shared.report(
-            attempt,
-            AttemptResult {
-                ending,
-                stopped: attempt.stopped(),
-                started_at: now,
-                finished_at: now,
-                usage: Usage::default(),
-                stdout: Output::None,
-                stderr: Output::None,
-            },
-            Urgency::Now,
-        );
+        let result = attempt.result(ending, Timestamp::now());
+        self.shared.report(attempt, result, Urgency::Now);
     }
 
     fn answer(&self, attempt: AttemptId, question: Question) {

@@ -11,6 +11,7 @@ use torc_protocol::worker::WorkerEvent;
 use super::attempt::Attempt;
 use super::journal::Journal;
 use super::lane::Lanes;
+use super::memory::Memory;
 use super::outbox::Outbox;
 use super::registry::{Due, Registry};
 use super::strays::Strays;
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) journal: Journal,
     pub(super) strays: Strays,
+    pub(super) memory: Memory,
     pub(super) wake: Wake,
     /// `/dev/null`, for output that is thrown away.
     pub(super) null: File,

@@ -2,6 +2,7 @@
 //!
 //! `clone` with `CLONE_VM | CLONE_VFORK`: the child borrows our memory until it executes the
 //! program, so its cost does not grow with our heap, and only the calling thread waits meanwhile.
+//! A child that begins in another cgroup is made otherwise, see `into_cgroup`.
 //!
 //! Invariants:
 //! - All that the child needs is made before; the child makes async-signal-safe calls only.
@@ -13,25 +14,22 @@
 
 #![expect(unsafe_code, reason = "clone and what may be done in a child of it")]
 
+mod into_cgroup;
+
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::{io, ptr};
 
 use nix::unistd::Pid;
+
+use super::kernel;
+use super::program::Program;
 
 /// Enough for the few calls of the child, none of which has large locals.
 const STACK_SIZE: usize = 64 * 1024;
 
 /// What `execvp` runs a file with that is executable but in no format that the kernel knows.
 const SCRIPT_SHELL: &CStr = c"/bin/sh";
-
-/// A program with its arguments.
-pub(super) struct Program {
-    /// The files that it may be, tried in this order.
-    pub(super) candidates: Vec<CString>,
-    /// Its arguments, its own name first.
-    pub(super) arguments: Vec<CString>,
-}
 
 /// How a process begins.
 pub(super) struct Beginning<'a> {
@@ -42,6 +40,8 @@ pub(super) struct Beginning<'a> {
     pub(super) stderr: BorrowedFd<'a>,
     /// The limit of open files that the worker was started with, if it has raised it since.
     pub(super) open_files: Option<libc::rlimit>,
+    /// The directory of the cgroup in which it begins, if that is not the one of the worker.
+    pub(super) cgroup: Option<BorrowedFd<'a>>,
 }
 
 /// A process that was made, the leader of a process group of its own.
@@ -53,6 +53,7 @@ pub(super) struct Process {
 
 /// At which step making a process failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
 pub(super) enum Step {
     /// No process could be made.
     Clone,
@@ -88,6 +89,8 @@ struct Orders {
     stderr: RawFd,
     open_files: *const libc::rlimit,
     failure: Option<(Step, c_int)>,
+    /// Where a child that has a copy of this writes its failure; -1 for one that shares it.
+    report: RawFd,
 }
 
 impl Spawner {
@@ -115,23 +118,28 @@ impl Spawner {
             arguments,
             environment: beginning.environment.as_ptr(),
             directory: beginning.directory.as_ptr(),
-            stdout: std::os::fd::AsRawFd::as_raw_fd(&beginning.stdout),
-            stderr: std::os::fd::AsRawFd::as_raw_fd(&beginning.stderr),
+            stdout: beginning.stdout.as_raw_fd(),
+            stderr: beginning.stderr.as_raw_fd(),
             open_files: beginning.open_files.as_ref().map_or(ptr::null(), ptr::from_ref),
             failure: None,
+            report: -1,
         };
-        let process = self.clone_process(&mut orders)?;
+        let process = match beginning.cgroup {
+            None => self.clone_process(&mut orders),
+            Some(cgroup) => into_cgroup::clone_process(cgroup, &mut orders),
+        };
+        let process = process.map_err(|error| SpawnError { step: Step::Clone, error })?;
         match orders.failure {
             None => Ok(process),
             Some((step, errno)) => {
                 // It has exited already; what it would report is in the orders.
-                let _ = super::kernel::reap(process.pid);
+                let _ = kernel::reap(process.pid);
                 Err(SpawnError { step, error: io::Error::from_raw_os_error(errno) })
             }
         }
     }
 
-    fn clone_process(&mut self, orders: &mut Orders) -> Result<Process, SpawnError> {
+    fn clone_process(&mut self, orders: &mut Orders) -> io::Result<Process> {
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
         let mut pidfd: c_int = -1;
         let top = self.stack.as_mut_ptr_range().end.cast::<c_void>();
@@ -141,7 +149,7 @@ impl Spawner {
         let pid =
             unsafe { libc::clone(begin, top, flags, ptr::from_mut(orders).cast(), &raw mut pidfd) };
         if pid < 0 {
-            return Err(SpawnError { step: Step::Clone, error: io::Error::last_os_error() });
+            return Err(io::Error::last_os_error());
         }
         // SAFETY: the kernel has just made this descriptor for us.
         Ok(Process { pid: Pid::from_raw(pid), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
@@ -163,9 +171,15 @@ extern "C" fn begin(orders: *mut c_void) -> c_int {
             Step::Execute
         }
     };
-    orders.failure = Some((step, io::Error::last_os_error().raw_os_error().unwrap_or(0)));
-    // SAFETY: ends the child without running anything that belongs to the worker.
-    unsafe { libc::_exit(127) }
+    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    orders.failure = Some((step, errno));
+    let report = [step as c_int, errno];
+    // SAFETY: writes to a pipe of ours or to -1, and ends the child without running anything that
+    // belongs to the worker.
+    unsafe {
+        libc::write(orders.report, report.as_ptr().cast(), size_of_val(&report));
+        libc::_exit(127)
+    }
 }
 
 /// Makes the child a process group of its own that dies with the worker, and gives it its stdio,

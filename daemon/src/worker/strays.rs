@@ -122,7 +122,7 @@ impl Strays {
 }
 
 /// Returns a descriptor of a process, unless it has ended.
-fn running(process: Pid) -> Option<OwnedFd> {
+pub(super) fn running(process: Pid) -> Option<OwnedFd> {
     let pidfd = kernel::pidfd_open(process).ok()?;
     let [ended] = kernel::wait_readable([Some(pidfd.as_fd())], Some(Duration::ZERO)).ok()?;
     (!ended).then_some(pidfd)
@@ -172,7 +172,8 @@ fn owner(process: Pid, attempt: AttemptId) -> Owner {
     }
 }
 
-fn names(environment: &[u8], attempt: AttemptId) -> bool {
+/// Returns whether an environment is that of a process of this attempt.
+pub(super) fn names(environment: &[u8], attempt: AttemptId) -> bool {
     let job = format!("TORC_JOB_ID={}", attempt.job);
     let number = format!("TORC_ATTEMPT={}", attempt.number);
     let has =

@@ -108,6 +108,13 @@ impl Streams {
         [finish(stdout, kept_stdout), finish(stderr, kept_stderr)]
     }
 
+    /// Ends the streams, and throws away what was kept of them, files too.
+    pub(super) fn discard(self) {
+        for stream in self.streams.into_iter().flatten() {
+            stream.sink.discard();
+        }
+    }
+
     fn poll(
         &self,
         process: Option<BorrowedFd<'_>>,

@@ -18,7 +18,7 @@ const STUBBORN: &str = "trap '' TERM; echo ready; while :; do sleep 60; done";
 #[test]
 fn a_running_job_is_asked_to_end() {
     let mut worker = Worker::plain();
-    worker.start_line(1, "trap 'echo bye; exit 7' TERM; echo ready; sleep 60 & wait");
+    worker.start_line(1, "trap 'echo bye; exit 7' TERM; echo ready; while :; do :; done");
     worker.wait_for_output(1, 1, "ready\n");
     worker.stop(1, StopCause::Canceled, Some(LONG));
     let result = worker.finished(1);
@@ -105,6 +105,33 @@ fn a_timeout_ends_a_job_and_says_so() {
     assert_eq!(result.return_code(), TIMEOUT_CODE);
     worker.lane(1, JobSettings { timeout: Some(LONG), ..JobSettings::default() });
     assert_eq!(worker.run("true").stopped, None);
+}
+
+#[test]
+fn a_timeout_ends_what_a_job_waits_for_with_the_code_of_its_settings() {
+    let settings =
+        JobSettings { timeout: Some(Span(1_000_000)), timeout_code: 99, ..JobSettings::default() };
+    let mut worker = Worker::new(1, settings);
+    let result = worker.run("sleep 60 & echo $!; wait");
+    assert_eq!((result.stopped, result.return_code()), (Some(StopCause::Timeout), 99));
+    assert!(result.usage.wall.0 >= 1_000_000 && result.usage.wall < LONG, "{:?}", result.usage);
+    assert!(!is_alive(&text(&result.stdout)));
+}
+
+#[test]
+fn the_signal_of_the_settings_asks_a_job_to_end() {
+    let settings = JobSettings { termination_signal: 12, ..JobSettings::default() };
+    let mut worker = Worker::new(1, settings);
+    worker.start_line(
+        1,
+        "trap 'echo usr2; exit 7' USR2; trap '' TERM; echo ready; while :; do :; done",
+    );
+    worker.wait_for_output(1, 1, "ready\n");
+    worker.stop(1, StopCause::TimeLimit, Some(LONG));
+    let result = worker.finished(1);
+    assert_eq!((&result.ending, result.stopped), (&Ending::Exited(7), Some(StopCause::TimeLimit)));
+    assert_eq!(result.return_code(), TIMEOUT_CODE);
+    assert_eq!(text(&result.stdout), "ready\nusr2\n");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use torc_protocol::resources::NodeResources;
 use torc_protocol::result::{AttemptResult, LogPart, Output, StopCause};
 use torc_protocol::spec::{Command, Environment, JobContext, JobSettings, StdioMode};
 use torc_protocol::time::Span;
-use torc_protocol::worker::{StartJob, WorkerEvent, WorkerRequest};
+use torc_protocol::worker::{StartExtra, StartJob, WorkerEvent, WorkerRequest};
 
 /// How long an event may take on a machine that is very busy.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -121,7 +121,12 @@ impl Worker {
 
     /// Queues a job.
     pub(crate) fn start(&mut self, job: u64, command: Command) {
-        let job = StartJob { attempt: attempt(job), name: format!("job{job}"), command };
+        self.send(WorkerRequest::Start { lane: LANE, jobs: vec![start_job(job, command)] });
+    }
+
+    /// Queues a job that has more than others.
+    pub(crate) fn start_extra(&mut self, job: u64, command: Command, extra: StartExtra) {
+        let job = StartJob { extra: Some(Box::new(extra)), ..start_job(job, command) };
         self.send(WorkerRequest::Start { lane: LANE, jobs: vec![job] });
     }
 
@@ -132,6 +137,12 @@ impl Worker {
     /// Runs a command line as job 1, and returns its result.
     pub(crate) fn run(&mut self, line: &str) -> AttemptResult {
         self.start_line(1, line);
+        self.finished(1)
+    }
+
+    /// Runs a command line as job 1 with more than others have, and returns its result.
+    pub(crate) fn run_extra(&mut self, line: &str, extra: StartExtra) -> AttemptResult {
+        self.start_extra(1, Command::Line(line.to_owned()), extra);
         self.finished(1)
     }
 
@@ -265,6 +276,11 @@ impl Drop for Worker {
 
 pub(crate) fn attempt(job: u64) -> AttemptId {
     AttemptId { job: JobId(job), number: AttemptNumber(1) }
+}
+
+/// Returns a job that has nothing but a command.
+pub(crate) fn start_job(job: u64, command: Command) -> StartJob {
+    StartJob { attempt: attempt(job), name: format!("job{job}"), command, extra: None }
 }
 
 /// Returns what was captured, as text.

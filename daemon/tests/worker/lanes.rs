@@ -1,17 +1,13 @@
 //! How many jobs run at a time, and in which order.
 
 use torc_protocol::spec::{Command, JobSettings};
-use torc_protocol::worker::{StartJob, WorkerEvent, WorkerRequest};
+use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
-use crate::harness::{LANE, WORKFLOW, Worker, attempt};
+use crate::harness::{LANE, WORKFLOW, Worker, start_job};
 
 /// Queues many jobs in one request.
 fn start_many(worker: &mut Worker, jobs: std::ops::RangeInclusive<u64>, line: &str) {
-    let jobs = jobs.map(|job| StartJob {
-        attempt: attempt(job),
-        name: format!("job{job}"),
-        command: Command::Line(line.to_owned()),
-    });
+    let jobs = jobs.map(|job| start_job(job, Command::Line(line.to_owned())));
     worker.send(WorkerRequest::Start { lane: LANE, jobs: jobs.collect() });
 }
 
@@ -74,8 +70,7 @@ fn many_lanes_run_side_by_side() {
     for lane in 10..20 {
         let settings = JobSettings::default();
         worker.send(WorkerRequest::Lane { lane, width: 1, workflow: WORKFLOW, settings });
-        let command = Command::Line("sleep 60".to_owned());
-        let job = StartJob { attempt: attempt(lane.into()), name: "a".to_owned(), command };
+        let job = start_job(lane.into(), Command::Line("sleep 60".to_owned()));
         worker.send(WorkerRequest::Start { lane, jobs: vec![job] });
     }
     for lane in 10..20 {

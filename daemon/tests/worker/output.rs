@@ -3,7 +3,7 @@
 use std::fs;
 
 use torc_protocol::result::{LogPart, Output};
-use torc_protocol::spec::{CAPTURE_LIMIT, StdioMode};
+use torc_protocol::spec::{CAPTURE_LIMIT, JobSettings, StdioMode};
 
 use crate::harness::{WORKFLOW, Worker, text};
 
@@ -73,6 +73,47 @@ fn one_stream_or_both_can_be_thrown_away() {
     let mut worker = Worker::with_stdio(StdioMode::None);
     let result = worker.run("readlink /proc/self/fd/1; readlink /proc/self/fd/2 >&2; false");
     assert_eq!((result.stdout, result.stderr), (Output::None, Output::None));
+}
+
+/// Returns the names of the files that are left of a job's output.
+fn left(worker: &Worker) -> Vec<String> {
+    let directory = worker.directory.path().join("stdio").join(WORKFLOW.to_string());
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn what_a_job_wrote_is_thrown_away_when_it_completes_and_that_is_asked_for() {
+    use StdioMode::{Capture, Combined, NoStderr, NoStdout, None, Separate};
+    let both = vec!["1.1.err".to_owned(), "1.1.out".to_owned()];
+    for (stdio, names) in [
+        (Separate, both),
+        (Combined, vec!["1.1.log".to_owned()]),
+        (NoStdout, vec!["1.1.err".to_owned()]),
+        (NoStderr, vec!["1.1.out".to_owned()]),
+        (Capture, vec![]),
+        (None, vec![]),
+    ] {
+        let settings = JobSettings { stdio, delete_on_success: true, ..JobSettings::default() };
+        let mut worker = Worker::new(1, settings);
+        let result = worker.run(BOTH);
+        assert_eq!((result.stdout, result.stderr), (Output::None, Output::None), "{stdio:?}");
+        assert!(left(&worker).is_empty(), "{stdio:?}");
+        let failed = worker.run(&format!("{BOTH}; false"));
+        assert_eq!(left(&worker), names, "{stdio:?}");
+        assert_eq!(failed.stdout == Output::None, matches!(stdio, NoStdout | None), "{stdio:?}");
+    }
+}
+
+#[test]
+fn a_file_that_captured_output_went_to_is_thrown_away_too() {
+    let settings = JobSettings { delete_on_success: true, ..JobSettings::default() };
+    let mut worker = Worker::new(1, settings);
+    assert_eq!(worker.run("seq 400000").stdout, Output::None);
+    assert!(left(&worker).is_empty());
 }
 
 #[test]

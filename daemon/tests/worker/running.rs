@@ -178,11 +178,7 @@ fn a_job_leads_a_process_group_of_its_own() {
 #[test]
 fn a_lane_that_was_never_opened_is_an_error_of_its_jobs() {
     let mut worker = Worker::plain();
-    let job = torc_protocol::worker::StartJob {
-        attempt: crate::harness::attempt(1),
-        name: "a".to_owned(),
-        command: Command::Line("true".to_owned()),
-    };
+    let job = crate::harness::start_job(1, Command::Line("true".to_owned()));
     worker.send(torc_protocol::worker::WorkerRequest::Start { lane: LANE + 1, jobs: vec![job] });
     assert_eq!(worker.finished(1).return_code(), 125);
 }

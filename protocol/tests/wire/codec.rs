@@ -77,8 +77,7 @@ fn a_message_over_the_limit_is_refused_where_it_is_made() {
     let job = JobSpec {
         name: "big".to_owned(),
         command: Command::Line("x".repeat(MAX_FRAME)),
-        priority: 0,
-        settings: 0,
+        ..JobSpec::default()
     };
     let request = Request::from(SubmitJobs { jobs: vec![job] });
     assert!(matches!(encode(&request), Err(CodecError::TooLarge(_))));

@@ -114,6 +114,8 @@ checks! {
     endings_keep_their_bytes: check_list::<Ending>;
     stop_causes_keep_their_bytes: check_list::<StopCause>;
     outputs_keep_their_bytes: check_list::<Output>;
+    triggers_keep_their_bytes: check_list::<Trigger>;
+    limits_of_failures_keep_their_bytes: check_list::<HaltAfter>;
     log_parts_keep_their_bytes: check_list::<LogPart>;
 }
 

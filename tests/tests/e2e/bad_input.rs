@@ -21,7 +21,7 @@ fn a_command_line_that_cannot_be_meant_gives_code_2() {
         (&["exec", "-j", "0", "-c", "true"], "-j"),
         (&["exec", "gzip", "-k", "a"], "-k"),
         (&["exec", "gzip", "a b"], "torcctl exec -- gzip 'a b'"),
-        (&["exec", "flow.yaml"], "workflow files cannot be run yet"),
+        (&["exec", "flow.yaml"], "torcctl run flow.yaml"),
         (&["exec", "list.txt"], "torcctl exec -C list.txt"),
         (&["exec", "-c", "echo", "hello"], "-c 'echo hello'"),
         (&["exec", "-c", "true", "--", "true"], "cannot be used together"),

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use torc_protocol::spec::StdioMode;
 
+use crate::commands::running::args::Stdio;
 use crate::spec::duration::Duration;
+use crate::spec::memory::Memory;
 
 /// What to run.
 #[derive(Args, Debug, Default)]
@@ -51,14 +52,11 @@ pub(super) enum Link {
     Zip,
 }
 
-/// What holds for the workflow as a whole.
+/// What the workflow is called, and where its output goes.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "The run")]
 pub(super) struct WorkflowArgs {
-    /// Run at most so many jobs at a time, whatever --cpus says [default: the CPUs that may be used]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) max_parallel_jobs: Option<u32>,
-    /// Name of the workflow [default: exec_ and the time]
+    /// Name of the workflow [default: exec_ and the time; exec with --resume]
     #[arg(short, long)]
     pub(super) name: Option<String>,
     /// Free text about it
@@ -67,26 +65,11 @@ pub(super) struct WorkflowArgs {
     /// Directory for files of output [default: torc_output]
     #[arg(short, long, value_name = "DIR")]
     pub(super) output_dir: Option<PathBuf>,
-    /// Show what jobs write [default: live with --, else none]
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(super) print: Option<Print>,
-    /// With --print grouped: in the order of the input
-    #[arg(long)]
-    pub(super) keep_order: bool,
-    /// Submit to the torcd that is running, print the number of the workflow, and return
-    #[arg(long, conflicts_with_all = ["standalone", "print", "keep_order"])]
-    pub(super) detach: bool,
-}
-
-/// Whether and how the output of jobs is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Print {
-    /// As it comes
-    Live,
-    /// Whole, as jobs end
-    Grouped,
-    /// Not at all
-    None,
+    /// Leave out the commands that completed in the last workflow of this name
+    ///
+    /// For each command the last workflow that has it decides.
+    #[arg(long, conflicts_with_all = ["dry_run", "fresh"])]
+    pub(super) resume: bool,
 }
 
 /// What holds for each job.
@@ -109,6 +92,12 @@ pub(super) struct JobArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) cpus: u32,
+    /// Memory that it takes, and may take: it is killed when it takes more (512m, 2g, 1.5GiB)
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memory: Option<Memory>,
+    /// GPUs that it takes, for itself
+    #[arg(long, value_name = "N", default_value_t)]
+    pub(super) gpus: u32,
     /// Add this to its environment (can be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) env: Vec<String>,
@@ -118,70 +107,4 @@ pub(super) struct JobArgs {
     /// Jobs of higher priority start first
     #[arg(long, value_name = "N", default_value_t, allow_negative_numbers = true)]
     pub(super) priority: i32,
-}
-
-/// What becomes of the output of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Stdio {
-    /// Kept in the database, what is over 1 MiB in a file
-    Capture,
-    /// In two files
-    Separate,
-    /// In one file
-    Combined,
-    /// In a file for stderr only
-    NoStdout,
-    /// In a file for stdout only
-    NoStderr,
-    /// Nowhere
-    None,
-}
-
-impl From<Stdio> for StdioMode {
-    fn from(stdio: Stdio) -> Self {
-        match stdio {
-            Stdio::Capture => Self::Capture,
-            Stdio::Separate => Self::Separate,
-            Stdio::Combined => Self::Combined,
-            Stdio::NoStdout => Self::NoStdout,
-            Stdio::NoStderr => Self::NoStderr,
-            Stdio::None => Self::None,
-        }
-    }
-}
-
-/// Where the record of a private torcd is kept.
-#[derive(Args, Debug, Default)]
-#[command(next_help_heading = "The record (of a private torcd)")]
-pub(super) struct RecordArgs {
-    /// Keep the database in memory and snapshots of it at --db (this is the default)
-    #[arg(long, conflicts_with = "on_disk")]
-    pub(super) in_memory: bool,
-    /// Keep the database itself at --db
-    #[arg(long)]
-    pub(super) on_disk: bool,
-    /// Start with an empty database, and move the one that is there aside
-    #[arg(long)]
-    pub(super) fresh: bool,
-    /// Take the database over from a torcd that has died on another host
-    #[arg(long)]
-    pub(super) steal: bool,
-    /// Keep so many snapshots [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) snapshot_keep: Option<u32>,
-    /// Take a snapshot every N seconds as well, when something has changed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) snapshot_interval_seconds: Option<u64>,
-}
-
-impl RecordArgs {
-    /// Returns whether any of these was given, which makes sense for a private torcd only.
-    pub(super) fn any(&self) -> bool {
-        self.in_memory
-            || self.on_disk
-            || self.fresh
-            || self.steal
-            || self.snapshot_keep.is_some()
-            || self.snapshot_interval_seconds.is_some()
-    }
 }

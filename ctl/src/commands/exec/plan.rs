@@ -1,26 +1,25 @@
 //! From the command line to what is submitted. Everything that can be wrong is found here, before
 //! a torcd is started.
 
-use std::env;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{self, Path, PathBuf};
+use std::path::Path;
 
-use bytes::Bytes;
-use torc_protocol::paths;
-use torc_protocol::spec::{Environment, JobContext, JobSettings, StdioMode, WorkflowSpec};
+use torc_protocol::spec::{
+    FileSpec, JobSettings, JobSpec, RunOptions, StdioMode, UserDataSpec, WorkflowSpec,
+};
 use torc_protocol::time::Timestamp;
 
 use super::args::{InputArgs, JobArgs, Link, WorkflowArgs};
-use crate::error::{CliError, ErrorKind};
+use crate::commands::running::args::{PaceArgs, retry_any};
+use crate::commands::running::job_context::{directory, job_context, variables};
+use crate::commands::running::submission::Submission;
+use crate::error::CliError;
 use crate::spec::commands_file::CommandsFileError;
 use crate::spec::expansion::{Expansion, ExpansionError, Input, Linking};
+use crate::spec::file::Format;
 use crate::spec::parameter::ParameterError;
 use crate::spec::quote::{shell_line, shell_word};
 use crate::style;
-
-/// Endings of workflow files.
-const WORKFLOW_FILES: &[&str] = &["yaml", "yml", "json", "json5", "kdl"];
 
 /// What is to be submitted.
 #[derive(Debug)]
@@ -31,6 +30,8 @@ pub(super) struct Plan {
     pub(super) jobs: Expansion,
     /// The priority of each.
     pub(super) priority: i32,
+    /// Which of them are left out, by their place; of as many as there are jobs, or of none.
+    pub(super) skipped: Vec<bool>,
     /// The mode of output that was asked for.
     pub(super) stdio: Option<StdioMode>,
 }
@@ -40,6 +41,7 @@ impl Plan {
     pub(super) fn new(
         input: InputArgs,
         workflow: &WorkflowArgs,
+        pace: &PaceArgs,
         job: &JobArgs,
     ) -> Result<Self, CliError> {
         check_words(&input)?;
@@ -56,40 +58,45 @@ impl Plan {
         })
         .map_err(explain)?;
         let spec = WorkflowSpec {
-            name: workflow.name.clone().unwrap_or_else(default_name),
+            name: workflow.name.clone().unwrap_or_else(|| default_name(workflow.resume)),
             description: workflow.description.clone(),
-            context: context(workflow)?,
+            context: job_context(workflow.output_dir.as_deref())?,
             settings: vec![settings],
-            max_parallel_jobs: workflow.max_parallel_jobs,
+            options: RunOptions {
+                max_parallel_jobs: pace.max_parallel_jobs,
+                halt: pace.halt.into(),
+                ..RunOptions::default()
+            },
+            ..WorkflowSpec::default()
         };
-        Ok(Self { spec, jobs, priority: job.priority, stdio: job.stdio.map(Into::into) })
+        let stdio = job.stdio.map(Into::into);
+        Ok(Self { spec, jobs, priority: job.priority, skipped: Vec::new(), stdio })
+    }
+}
+
+impl Submission for Plan {
+    fn spec(&self) -> &WorkflowSpec {
+        &self.spec
     }
 
-    /// Settles where output goes: as asked for, else `default`.
-    pub(super) fn set_stdio(&mut self, default: StdioMode) {
+    fn set_stdio(&mut self, default: StdioMode) {
         for settings in &mut self.spec.settings {
             settings.stdio = self.stdio.unwrap_or(default);
         }
     }
 
-    /// Returns whether jobs have files in the output directory whatever they write.
-    pub(super) fn writes_files(&self) -> bool {
-        self.spec.settings.iter().any(|settings| match settings.stdio {
-            StdioMode::Capture | StdioMode::None => false,
-            StdioMode::Separate
-            | StdioMode::Combined
-            | StdioMode::NoStdout
-            | StdioMode::NoStderr => true,
-        })
+    fn files(&self) -> impl Iterator<Item = FileSpec> {
+        std::iter::empty()
     }
 
-    /// Makes the output directory, so that one that cannot be made is found before jobs run.
-    pub(super) fn make_output_dir(&self) -> Result<(), CliError> {
-        let dir = &self.spec.context.output_dir;
-        fs::create_dir_all(dir).map_err(|error| {
-            CliError::usage(format!("cannot make the output directory {dir}: {error}"))
-                .hint("name another one with `--output-dir DIR`")
-        })
+    fn user_data(&self) -> impl Iterator<Item = UserDataSpec> {
+        std::iter::empty()
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = JobSpec> {
+        let skipped = |place: usize| self.skipped.get(place).copied().unwrap_or(false);
+        let jobs = self.jobs.jobs(self.priority).enumerate();
+        jobs.filter(move |(place, _)| !skipped(*place)).map(|(_, job)| job)
     }
 }
 
@@ -106,12 +113,10 @@ fn check_words(input: &InputArgs) -> Result<(), CliError> {
 }
 
 fn stray_words(first: &str, input: &InputArgs) -> CliError {
-    let extension = Path::new(first).extension().and_then(|extension| extension.to_str());
-    if extension.is_some_and(|extension| WORKFLOW_FILES.contains(&extension)) {
+    if Format::of(Path::new(first)).is_some() {
+        let file = shell_word(first);
         return CliError::usage(format!("'{first}' is a workflow file, and `exec` takes commands"))
-            .hint(
-                "workflow files cannot be run yet; `-C FILE` takes a file with a command a line",
-            );
+            .hint(format!("did you mean `torcctl run {file}`?"));
     }
     let words = shell_line(&input.words);
     let error = CliError::usage(format!("unexpected word '{first}'"));
@@ -167,74 +172,22 @@ fn settings(job: &JobArgs) -> Result<JobSettings, CliError> {
             .hint("leave `--timeout` out for no limit"));
     }
     Ok(JobSettings {
-        retries: job.retries,
+        retry: retry_any(job.retries),
         retry_delay: job.retry_delay.unwrap_or_default().0,
         timeout,
         cpus: job.cpus,
-        environment: job.env.iter().map(|text| variable(text)).collect::<Result<_, _>>()?,
-        working_dir: job.chdir.as_deref().map(chdir).transpose()?,
+        memory: job.memory.map(|memory| memory.0),
+        gpus: job.gpus,
+        environment: variables(&job.env)?,
+        working_dir: job.chdir.as_deref().map(directory).transpose()?,
         ..JobSettings::default()
     })
 }
 
-fn variable(text: &str) -> Result<(String, String), CliError> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(CliError::usage(format!("'{text}' is no environment variable"))
-            .hint("write `--env NAME=VALUE`")),
+fn default_name(resume: bool) -> String {
+    if resume {
+        return "exec".to_owned();
     }
-}
-
-fn chdir(dir: &Path) -> Result<String, CliError> {
-    match fs::metadata(dir) {
-        Ok(metadata) if metadata.is_dir() => utf8(dir),
-        Ok(_) => Err(CliError::usage(format!("{} is not a directory", dir.display()))
-            .hint("name one with `--chdir DIR`")),
-        Err(error) => Err(CliError::usage(format!("cannot run in {}: {error}", dir.display()))
-            .hint("name another directory with `--chdir DIR`")),
-    }
-}
-
-fn context(workflow: &WorkflowArgs) -> Result<JobContext, CliError> {
-    let working_dir = env::current_dir().map_err(|error| {
-        CliError::usage(format!("the working directory cannot be used: {error}"))
-            .hint("go to one that exists")
-    })?;
-    let output_dir = workflow.output_dir.as_deref().unwrap_or(Path::new(paths::OUTPUT_DIR));
-    Ok(JobContext {
-        environment: environment(),
-        working_dir: utf8(&working_dir)?,
-        output_dir: utf8(&absolute(output_dir)?)?,
-    })
-}
-
-/// Returns `path` as it is from the root, without looking at the disk.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
-    path::absolute(path).map_err(|error| {
-        CliError::new(ErrorKind::Usage, format!("cannot use {}: {error}", path.display()))
-            .hint("name a path that is not empty")
-    })
-}
-
-fn utf8(path: &Path) -> Result<String, CliError> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        CliError::usage(format!("the path {} is not valid UTF-8", path.display()))
-            .hint("rename it, or use another directory")
-    })
-}
-
-fn environment() -> Environment {
-    let mut block = Vec::with_capacity(4096);
-    for (name, value) in env::vars_os() {
-        block.extend_from_slice(name.as_bytes());
-        block.push(b'=');
-        block.extend_from_slice(value.as_bytes());
-        block.push(0);
-    }
-    Environment(Bytes::from(block))
-}
-
-fn default_name() -> String {
     format!("exec_{}", style::local_time(Timestamp::now()).replace(' ', "_").replace(':', "-"))
 }
 

@@ -5,7 +5,8 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn plan(input: InputArgs) -> Result<Plan, CliError> {
-    Plan::new(input, &WorkflowArgs::default(), &JobArgs { cpus: 1, ..JobArgs::default() })
+    let job = JobArgs { cpus: 1, ..JobArgs::default() };
+    Plan::new(input, &WorkflowArgs::default(), &PaceArgs::default(), &job)
 }
 
 fn refusal(input: InputArgs) -> String {
@@ -24,7 +25,7 @@ fn stray_words_are_answered_with_the_command_that_was_meant() {
     assert_eq!(
         refusal(stray(&["dir/flow.yaml"])),
         "error: 'dir/flow.yaml' is a workflow file, and `exec` takes commands\n\
-         hint: workflow files cannot be run yet; `-C FILE` takes a file with a command a line"
+         hint: did you mean `torcctl run dir/flow.yaml`?"
     );
     let after = InputArgs { commands: words(&["echo"]), ..stray(&["hi"]) };
     assert_eq!(
@@ -61,21 +62,34 @@ fn nothing_to_run_is_an_error_with_a_remedy() {
 }
 
 #[test]
-fn variables_and_directories_are_checked() {
-    assert_eq!(variable("A=b=c").unwrap(), ("A".to_owned(), "b=c".to_owned()));
-    assert!(variable("A").is_err() && variable("=b").is_err());
-    assert!(chdir(Path::new("/nonexistent")).unwrap_err().to_string().contains("/nonexistent"));
-    assert!(chdir(Path::new("/dev/null")).unwrap_err().to_string().contains("not a directory"));
+fn a_run_without_a_name_has_that_of_its_time_unless_it_resumes() {
+    let input = || InputArgs { commands: words(&["true"]), ..InputArgs::default() };
+    assert!(plan(input()).unwrap().spec.name.starts_with("exec_20"));
+    assert_eq!(default_name(true), "exec");
 }
 
 #[test]
-fn the_plan_has_the_environment_and_absolute_directories() {
-    let plan = plan(InputArgs { commands: words(&["true"]), ..InputArgs::default() }).unwrap();
-    let context = &plan.spec.context;
-    assert!(context.environment.entries().any(|entry| entry.starts_with(b"PATH=")));
-    assert!(Path::new(&context.working_dir).is_absolute());
-    assert_eq!(context.output_dir, format!("{}/torc_output", context.working_dir));
-    assert!(plan.spec.name.starts_with("exec_20"));
+fn jobs_that_are_skipped_leave_the_names_of_the_others() {
+    let input = InputArgs { commands: words(&["a", "b", "c"]), ..InputArgs::default() };
+    let mut plan = plan(input).unwrap();
+    plan.skipped = vec![true, false, true];
+    let names: Vec<_> = plan.jobs().map(|job| job.name).collect();
+    assert_eq!(names, ["job2"]);
+}
+
+#[test]
+fn each_job_has_what_was_asked_for_it() {
+    let job = JobArgs {
+        cpus: 2,
+        gpus: 1,
+        retries: 3,
+        memory: Some("1g".parse().unwrap()),
+        ..JobArgs::default()
+    };
+    let settings = settings(&job).unwrap();
+    assert_eq!((settings.cpus, settings.memory, settings.gpus), (2, Some(1 << 30), 1));
+    let rule = settings.retry_rule(7).unwrap();
+    assert_eq!((rule.max_retries, &rule.recovery_script), (3, &None));
 }
 
 #[test]

@@ -19,6 +19,10 @@ fn job(id: u64, name: &str, status: JobStatus, command: &str) -> JobView {
         priority: 0,
         attempts: 1,
         return_code: status.is_final().then_some(i32::from(status != JobStatus::Completed)),
+        cpus: 2,
+        memory: Some(1 << 30),
+        gpus: 0,
+        labels: vec!["big".to_owned(), "gpu".to_owned()],
     }
 }
 
@@ -54,6 +58,7 @@ fn result() -> ResultView {
         stderr_bytes: 0,
         stdout_path: None,
         stderr_path: None,
+        recovery_code: None,
     }
 }
 
@@ -172,9 +177,21 @@ fn csv_quotes_what_needs_it_and_gives_raw_values() {
 }
 
 #[test]
+fn words_are_one_cell_in_csv_and_an_array_in_json() {
+    let columns = ["name", "labels"];
+    let jobs = [job(9, "a", JobStatus::Ready, "x")];
+    assert_eq!(write(Format::Csv, &columns, PLAIN, &jobs), "name,labels\na,\"big,gpu\"\n");
+    let json = write(Format::Ndjson, &columns, PLAIN, &jobs);
+    assert_eq!(json, "{\"name\":\"a\",\"labels\":[\"big\",\"gpu\"]}\n");
+    assert!(write(Format::Table, &columns, PLAIN, &jobs).ends_with("big, gpu\n"));
+}
+
+#[test]
 fn csv_of_nothing_is_its_header() {
     let text = write::<JobView>(Format::Csv, &[], PLAIN, &[]);
-    assert_eq!(text, "id,workflow_id,name,status,return_code,attempts,priority,command\n");
+    let expected = "id,workflow_id,name,status,return_code,attempts,priority,cpus,memory,gpus,\
+        labels,command\n";
+    assert_eq!(text, expected);
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use tempfile::TempDir;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
-use torc_protocol::spec::WorkflowSpec;
+use torc_protocol::spec::{ActionSpec, Trigger, WorkflowSpec};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Span;
 
-use super::{DispatcherTest, exits, jobs, spec, started, with_retries};
+use super::{DispatcherTest, exits, jobs, spec, started, with_limit, with_retries};
 use crate::dispatcher::restore::Unfinished;
 use crate::store::home::Home;
 use crate::store::tables::settings;
@@ -19,7 +19,7 @@ fn left_behind(dir: &TempDir) -> Home {
     let home = Home::File(dir.path().join("t.db"));
     let mut t = DispatcherTest::without_worker(&home);
     t.worker_is_ready(1);
-    let spec = WorkflowSpec { max_parallel_jobs: Some(1), ..with_retries(1, Span(1_000_000_000)) };
+    let spec = with_limit(1, with_retries(1, Span(1_000_000_000)));
     t.submit(spec, jobs(&["done", "again", "runs", "assigned", "ready"]));
     let twice = [started(1, 1), exits(1, 1, 0), started(2, 1), exits(2, 1, 1)];
     t.turn(twice);
@@ -85,6 +85,32 @@ fn what_was_only_assigned_but_had_begun_is_lost_too() {
         assert!(t.results(4)[0].reason.starts_with("lost: "));
         t.check_counts(WorkflowId(1));
     }
+}
+
+#[test]
+fn an_action_that_was_being_done_is_lost_and_one_that_was_not_is_still_to_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::File(dir.path().join("t.db"));
+    let mut t = DispatcherTest::without_worker(&home);
+    t.worker_is_ready(1);
+    let action = |trigger| ActionSpec {
+        trigger,
+        jobs: Vec::new(),
+        commands: vec!["x".to_owned()],
+        persistent: false,
+    };
+    let actions = vec![action(Trigger::OnWorkflowStart), action(Trigger::OnWorkflowComplete)];
+    t.submit(WorkflowSpec { actions, ..spec() }, jobs(&["a"]));
+    t.turn([started(2, 1)]);
+    drop(t);
+    let mut t = DispatcherTest::without_worker(&home);
+    t.dispatcher.restore(Unfinished::Resume, &HashSet::new()).unwrap();
+    assert_eq!((t.stands(2), t.stands(3)), ("failed 1".into(), "blocked 0".into()));
+    t.worker_is_ready(1);
+    t.turn([exits(1, 1, 0)]);
+    assert_eq!(t.stands(3), "pending 1");
+    t.turn([exits(3, 1, 0)]);
+    assert_eq!(t.workflow(WorkflowId(1)).unwrap().status, WorkflowStatus::Completed);
 }
 
 #[test]

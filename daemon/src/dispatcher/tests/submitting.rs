@@ -5,7 +5,7 @@ use torc_protocol::spec::{Command, JobSettings, JobSpec, WorkflowSpec};
 use torc_protocol::time::Span;
 use torc_protocol::worker::WorkerRequest;
 
-use super::{DispatcherTest, asked, code, exits, jobs, line, spec, told};
+use super::{DispatcherTest, asked, code, exits, jobs, line, spec, told, with_limit};
 use crate::dispatcher::input::Input;
 use crate::store::home::Home;
 use crate::store::tables::job;
@@ -101,7 +101,7 @@ fn a_workflow_that_cannot_be_run_is_refused() {
         WorkflowSpec { name: String::new(), ..spec() },
         WorkflowSpec { name: "a\0b".to_owned(), ..spec() },
         WorkflowSpec { name: long, ..spec() },
-        WorkflowSpec { max_parallel_jobs: Some(0), ..spec() },
+        with_limit(0, spec()),
         relative,
         settings(JobSettings { cpus: 5, ..plain() }),
         settings(JobSettings { retry_delay: forever, ..plain() }),
@@ -111,8 +111,7 @@ fn a_workflow_that_cannot_be_run_is_refused() {
     for spec in wrong {
         assert_eq!(code(t.begin(spec.clone())), ErrorCode::InvalidRequest, "{spec:?}");
     }
-    let limited =
-        WorkflowSpec { max_parallel_jobs: Some(1), ..settings(JobSettings { cpus: 5, ..plain() }) };
+    let limited = with_limit(1, settings(JobSettings { cpus: 5, ..plain() }));
     t.begin(limited).unwrap();
     let far = Span(i64::MAX as u64);
     t.begin(settings(JobSettings { retry_delay: far, timeout: Some(far), grace: far, ..plain() }))
@@ -171,7 +170,7 @@ fn a_submission_waits_for_the_first_worker() {
     assert!(answer.try_recv().is_err());
     t.worker_is_ready(1);
     let refused = answer.try_recv().unwrap().unwrap_err();
-    assert_eq!(refused.message, "a job that takes 2 CPUs can never start: here has 1");
+    assert_eq!(refused.message, "a job can never start: it takes 2 CPUs, here has 1");
 }
 
 #[test]

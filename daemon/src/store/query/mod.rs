@@ -1,9 +1,11 @@
 //! What the list commands ask: filters, order and page as SQL, rows as views.
 
+pub mod files;
 pub mod jobs;
 pub mod results;
 #[cfg(test)]
 mod tests;
+pub mod user_data;
 pub mod workflows;
 
 use std::fmt::Write;

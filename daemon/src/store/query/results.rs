@@ -52,6 +52,7 @@ pub fn list(
 ) -> Result<(), QueryError> {
     let mut select = Select::new(SELECT);
     select.filter("job.workflow_id = ?", vec![Box::new(workflow.0)]);
+    select.filter("job.is_action = ?", vec![Box::new(request.actions)]);
     select.filter_words("attempt.status", request.status.iter().map(|status| status.as_str()));
     select.filter_glob("job.name", request.name.as_ref());
     if let Some(code) = request.return_code {
@@ -110,5 +111,6 @@ fn view(row: &Row<'_>) -> rusqlite::Result<ResultView> {
         stderr_bytes: row.get("stderr_bytes")?,
         stdout_path: row.get("stdout_path")?,
         stderr_path: row.get("stderr_path")?,
+        recovery_code: row.get("recovery_code")?,
     })
 }

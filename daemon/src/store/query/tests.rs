@@ -1,15 +1,17 @@
 use bytes::Bytes;
 use rusqlite::Connection;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
-use torc_protocol::request::{ListJobs, ListResults, ListWorkflows, Page};
+use torc_protocol::request::{ListFiles, ListJobs, ListResults, ListUserData, ListWorkflows, Page};
 use torc_protocol::result::{AttemptResult, Ending, Output, StreamKind, Usage};
-use torc_protocol::spec::{Command, Environment, JobContext, JobSpec, WorkflowSpec};
+use torc_protocol::spec::{
+    Command, Environment, FileSpec, JobContext, JobSettings, JobSpec, UserDataSpec, WorkflowSpec,
+};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::{Span, Timestamp};
 
-use super::{QueryError, jobs, results, workflows};
+use super::{QueryError, files, jobs, results, user_data, workflows};
 use crate::store::home::Home;
-use crate::store::tables::{attempt, job, output, workflow};
+use crate::store::tables::{self, attempt, file, job, output, settings, workflow};
 
 /// Workflows `one`, `two` (ended) and a draft; `one` has jobs 1 to 4: `a1`, `a2`, `b1`, `B[1]`.
 fn database() -> Connection {
@@ -18,13 +20,7 @@ fn database() -> Connection {
         let dir = || "/".to_owned();
         let environment = Environment::default();
         let context = JobContext { environment, working_dir: dir(), output_dir: dir() };
-        let spec = WorkflowSpec {
-            name: name.to_owned(),
-            description: None,
-            context,
-            settings: Vec::new(),
-            max_parallel_jobs: None,
-        };
+        let spec = WorkflowSpec { name: name.to_owned(), context, ..WorkflowSpec::default() };
         let id = workflow::insert_draft(&connection, &spec, Timestamp(1)).unwrap();
         if name != "draft" {
             workflow::publish(&connection, id, Timestamp(1)).unwrap();
@@ -34,8 +30,8 @@ fn database() -> Connection {
     workflow::finish(&connection, two, WorkflowStatus::Completed, Timestamp(5)).unwrap();
     for (name, priority) in [("a1", 2), ("a2", -2), ("b1", 0), ("B[1]", 2)] {
         let command = Command::Line(format!("echo {name}"));
-        let job = JobSpec { name: name.to_owned(), command, priority, settings: 0 };
-        job::insert(&connection, WorkflowId(1), &job).unwrap();
+        let job = JobSpec { name: name.to_owned(), command, priority, ..JobSpec::default() };
+        job::insert(&connection, WorkflowId(1), &job, &[]).unwrap();
     }
     connection
 }
@@ -142,13 +138,11 @@ fn a_draft_is_in_no_list() {
 fn put_attempt(connection: &Connection, job: u64, number: u32, code: i32) {
     let id = AttemptId { job: JobId(job), number: AttemptNumber(number) };
     let result = AttemptResult {
-        ending: Ending::Exited(code),
-        stopped: None,
         started_at: Timestamp(1),
-        finished_at: Timestamp(2),
         usage: Usage { wall: Span(u64::from(number)), ..Usage::default() },
         stdout: Output::Inline(Bytes::from_static(b"four")),
         stderr: Output::File { path: "/e".to_owned(), bytes: 9, error: None },
+        ..AttemptResult::bare(Ending::Exited(code), Timestamp(2))
     };
     attempt::put_result(connection, id, "n", Some(3), &result).unwrap();
     output::put(connection, id, StreamKind::Stdout, &result.stdout).unwrap();
@@ -193,4 +187,66 @@ fn a_result_has_all_that_is_known_of_its_attempt() {
     assert_eq!((result.reason.as_str(), result.node.as_str()), ("exit code 7", "n"));
     assert_eq!(result.usage.unwrap().wall, Span(1));
     assert!(results::of_job(&connection, JobId(1)).unwrap().is_empty());
+}
+
+#[test]
+fn jobs_are_chosen_by_label_and_actions_are_apart() {
+    let connection = database();
+    let labeled = JobSettings { labels: vec!["a,b".to_owned()], ..JobSettings::default() };
+    settings::insert(&connection, WorkflowId(1), &[JobSettings::default(), labeled]).unwrap();
+    let job = JobSpec { name: "labeled".to_owned(), settings: 1, ..JobSpec::default() };
+    let id = job::insert(&connection, WorkflowId(1), &job, &[]).unwrap();
+    let chosen = |label: &str| {
+        let label = Some(label.to_owned());
+        job_ids(&connection, &ListJobs { label, ..ListJobs::default() }).unwrap()
+    };
+    assert_eq!((chosen("a,b"), chosen("a")), (vec![id.0], vec![]));
+    assert_eq!(job::by_id(&connection, id).unwrap().unwrap().labels, ["a,b"]);
+    let actions = ListJobs { actions: true, ..ListJobs::default() };
+    assert!(job_ids(&connection, &actions).unwrap().is_empty());
+}
+
+#[test]
+fn edges_files_and_user_data_are_listed_with_who_uses_them() {
+    let connection = database();
+    let workflow = WorkflowId(1);
+    let spec = JobSpec { name: "c".to_owned(), depends_on: vec![0], ..JobSpec::default() };
+    let job = job::insert(&connection, workflow, &spec, &[JobId(2), JobId(1)]).unwrap();
+    let mut edges = Vec::new();
+    jobs::edges(&connection, workflow, &mut |edge| {
+        edges.push((edge.job_id, edge.depends_on.0));
+        true
+    })
+    .unwrap();
+    assert_eq!(edges, [(job, 2), (job, 1)]);
+
+    let file = FileSpec { name: "f".to_owned(), path: "p".to_owned() };
+    let key = file::insert(&connection, workflow, &file).unwrap();
+    file::add_use(&connection, JobId(1), key, true).unwrap();
+    file::add_use(&connection, JobId(2), key, false).unwrap();
+    let mut listed = Vec::new();
+    files::list(&connection, workflow, &ListFiles::default(), &mut |view| {
+        listed.push((view.name, view.written_by, view.read_by, view.stamp));
+        true
+    })
+    .unwrap();
+    assert_eq!(listed, [("f".to_owned(), Some("a1".to_owned()), 1, None)]);
+    let mut uses = Vec::new();
+    files::uses(&connection, workflow, &mut |one| {
+        uses.push((one.job_id.0, one.is_output));
+        true
+    })
+    .unwrap();
+    assert_eq!(uses, [(1, true), (2, false)]);
+
+    let value = UserDataSpec { name: "u".to_owned(), data: Some("1".into()), is_ephemeral: true };
+    let key = tables::user_data::insert(&connection, workflow, &value).unwrap();
+    tables::user_data::add_use(&connection, JobId(2), key, false).unwrap();
+    let mut listed = Vec::new();
+    user_data::list(&connection, workflow, &ListUserData::default(), &mut |view| {
+        listed.push((view.name, view.data, view.is_ephemeral, view.written_by, view.read_by));
+        true
+    })
+    .unwrap();
+    assert_eq!(listed, [("u".to_owned(), Some("1".to_owned()), true, None, 1)]);
 }

@@ -53,8 +53,9 @@ pub fn put_result(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO attempt (job_id, number, status, node, pid, started_at,
-                 finished_at, return_code, reason, wall_us, user_us, system_us, peak_memory)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 finished_at, return_code, reason, wall_us, user_us, system_us, peak_memory,
+                 recovery_code)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             id.job.0,
@@ -70,6 +71,7 @@ pub fn put_result(
             result.usage.user_cpu.0,
             result.usage.system_cpu.0,
             result.usage.peak_memory,
+            result.recovery_code,
         ])?;
     Ok(())
 }

@@ -6,10 +6,10 @@ use torc_protocol::spec::{Command, JobSpec};
 use torc_protocol::status::JobStatus;
 use torc_protocol::view::JobView;
 
-use crate::store::tables::{key, status};
+use crate::store::tables::{from_json, from_json_or_default, key, status, to_json};
 
 /// What restarting needs to know of a job.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct JobState {
     /// Which.
     pub id: JobId,
@@ -21,9 +21,28 @@ pub struct JobState {
     pub status: JobStatus,
     /// How many attempts it has had.
     pub attempts: u32,
+    /// How many of them in earlier runs.
+    pub first: u32,
+    /// The jobs that it waits for.
+    pub depends_on: Vec<JobId>,
 }
 
-/// Stores a job that is ready.
+/// What a worker needs to know of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its name.
+    pub name: String,
+    /// What it runs.
+    pub command: Command,
+    /// Its own environment.
+    pub environment: Vec<(String, String)>,
+    /// What runs its command.
+    pub invocation_script: Option<String>,
+    /// The code of the attempt before.
+    pub return_code: Option<i32>,
+}
+
+/// Stores a job that is ready, or that waits for these others.
 ///
 /// # Errors
 ///
@@ -32,17 +51,16 @@ pub fn insert(
     connection: &Connection,
     workflow: WorkflowId,
     job: &JobSpec,
+    depends_on: &[JobId],
 ) -> rusqlite::Result<JobId> {
-    let (command, argv) = match &job.command {
-        Command::Line(line) => (line.clone(), None),
-        Command::Argv(argv) => {
-            (quoted(argv), Some(serde_json::Value::from(argv.clone()).to_string()))
-        }
-    };
+    let (command, argv) = columns(&job.command);
+    let waits = !job.depends_on.is_empty();
+    let environment = (!job.environment.is_empty()).then(|| to_json(&job.environment));
     connection
         .prepare_cached(
-            "INSERT INTO job (workflow_id, name, command, argv, priority, settings, status)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO job (workflow_id, name, command, argv, priority, settings, status,
+                 depends_on, environment, invocation_script)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             workflow.0,
@@ -51,9 +69,63 @@ pub fn insert(
             argv,
             job.priority,
             job.settings,
-            JobStatus::Ready.as_str(),
+            if waits { JobStatus::Blocked } else { JobStatus::Ready }.as_str(),
+            waits.then(|| to_json(depends_on)).transpose()?,
+            environment.transpose()?,
+            job.invocation_script,
         ])?;
     Ok(JobId(connection.last_insert_rowid() as u64))
+}
+
+/// Stores the jobs that a job waits for.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn set_depends_on(
+    connection: &Connection,
+    id: JobId,
+    depends_on: &[JobId],
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE job SET depends_on = ?2 WHERE id = ?1")?
+        .execute(params![id.0, to_json(depends_on)?])?;
+    Ok(())
+}
+
+/// Stores what a job runs from now on.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn set_command(connection: &Connection, id: JobId, command: &Command) -> rusqlite::Result<()> {
+    let (command, argv) = columns(command);
+    connection
+        .prepare_cached("UPDATE job SET command = ?2, argv = ?3 WHERE id = ?1")?
+        .execute(params![id.0, command, argv])?;
+    Ok(())
+}
+
+/// Stores that a job begins anew: the attempts that it has had count no more.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn reset(connection: &Connection, id: JobId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE job SET status = ?2, first = attempts WHERE id = ?1")?
+        .execute(params![id.0, JobStatus::Blocked.as_str()])?;
+    Ok(())
+}
+
+/// Returns a command as it is shown, and as a JSON array when it is not a line.
+fn columns(command: &Command) -> (String, Option<String>) {
+    match command {
+        Command::Line(line) => (line.clone(), None),
+        Command::Argv(argv) => {
+            (quoted(argv), Some(serde_json::Value::from(argv.clone()).to_string()))
+        }
+    }
 }
 
 /// Stores the state of a job; `return_code` none leaves the one there is.
@@ -77,7 +149,7 @@ pub fn set(
     Ok(())
 }
 
-/// Stores that every job of a workflow that was ready or blocked is canceled.
+/// Stores that every job of a workflow that was ready, blocked or disabled is canceled; actions aside.
 ///
 /// # Errors
 ///
@@ -86,7 +158,7 @@ pub fn cancel_waiting(connection: &Connection, workflow: WorkflowId) -> rusqlite
     connection
         .prepare_cached(
             "UPDATE job SET status = 'canceled'
-             WHERE workflow_id = ?1 AND status IN ('ready', 'blocked')",
+             WHERE workflow_id = ?1 AND status IN ('ready', 'blocked', 'disabled') AND is_action = 0",
         )?
         .execute([workflow.0])?;
     Ok(())
@@ -110,29 +182,38 @@ pub fn delete_some(
         .execute(params![workflow.0, limit])
 }
 
-/// Returns the name of a job and what it runs.
+/// Returns what a worker needs to know of a job.
 ///
 /// # Errors
 ///
 /// When SQLite fails, or there is no such job.
-pub fn command(connection: &Connection, id: JobId) -> rusqlite::Result<(String, Command)> {
-    connection.prepare_cached("SELECT name, command, argv FROM job WHERE id = ?1")?.query_row(
-        [id.0],
-        |row| {
-            let command = match row.get_ref(2)?.as_str_or_null()? {
-                None => Command::Line(row.get(1)?),
-                Some(argv) => Command::Argv(serde_json::from_str(argv).map_err(|error| {
-                    rusqlite::Error::FromSqlConversionFailure(
-                        2,
-                        rusqlite::types::Type::Text,
-                        Box::new(error),
-                    )
-                })?),
-            };
-            Ok((row.get(0)?, command))
-        },
-    )
+pub fn task(connection: &Connection, id: JobId) -> rusqlite::Result<Task> {
+    connection
+        .prepare_cached(
+            "SELECT name, command, argv, environment, invocation_script, return_code
+             FROM job WHERE id = ?1",
+        )?
+        .query_row([id.0], |row| {
+            let argv = row.get_ref("argv")?.as_str_or_null()?.is_some();
+            Ok(Task {
+                name: row.get("name")?,
+                command: if argv {
+                    Command::Argv(from_json(row, "argv")?)
+                } else {
+                    Command::Line(row.get("command")?)
+                },
+                environment: from_json_or_default(row, "environment")?,
+                invocation_script: row.get("invocation_script")?,
+                return_code: row.get("return_code")?,
+            })
+        })
 }
+
+/// What is read for a view, before any condition.
+pub(in crate::store) const VIEW: &str = "
+    SELECT job.*, settings.cpus, settings.memory, settings.gpus, settings.labels
+    FROM job LEFT JOIN settings ON settings.workflow_id = job.workflow_id
+        AND settings.number = job.settings";
 
 /// Returns the job of this name in a workflow.
 ///
@@ -145,7 +226,7 @@ pub fn by_name(
     name: &str,
 ) -> rusqlite::Result<Option<JobView>> {
     connection
-        .prepare_cached("SELECT * FROM job WHERE workflow_id = ?1 AND name = ?2")?
+        .prepare_cached(&format!("{VIEW} WHERE job.workflow_id = ?1 AND job.name = ?2"))?
         .query_row(params![workflow.0, name], view)
         .optional()
 }
@@ -157,15 +238,31 @@ pub fn by_name(
 /// When SQLite fails.
 pub fn by_id(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobView>> {
     connection
-        .prepare_cached(
-            "SELECT job.* FROM job JOIN workflow ON workflow.id = job.workflow_id
-             WHERE job.id = ?1 AND workflow.status <> 'submitting'",
-        )?
+        .prepare_cached(&format!(
+            "{VIEW} JOIN workflow ON workflow.id = job.workflow_id
+             WHERE job.id = ?1 AND workflow.status <> 'submitting'"
+        ))?
         .query_row([key(id.0)], view)
         .optional()
 }
 
-/// Returns all jobs of a workflow in the order of submission.
+/// Returns the names of the jobs that a job waits for.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn depends_on(connection: &Connection, id: JobId) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT other.name FROM job, json_each(job.depends_on) AS edge
+             JOIN job AS other ON other.id = edge.value
+             WHERE job.id = ?1 ORDER BY other.id",
+        )?
+        .query_map([key(id.0)], |row| row.get(0))?
+        .collect()
+}
+
+/// Returns all jobs of a workflow, actions aside, in the order of submission.
 ///
 /// # Errors
 ///
@@ -173,8 +270,8 @@ pub fn by_id(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobV
 pub fn states(connection: &Connection, workflow: WorkflowId) -> rusqlite::Result<Vec<JobState>> {
     connection
         .prepare_cached(
-            "SELECT id, priority, settings, status, attempts FROM job
-             WHERE workflow_id = ?1 ORDER BY id",
+            "SELECT id, priority, settings, status, attempts, first, depends_on FROM job
+             WHERE workflow_id = ?1 AND is_action = 0 ORDER BY id",
         )?
         .query_map([workflow.0], |row| {
             Ok(JobState {
@@ -183,12 +280,14 @@ pub fn states(connection: &Connection, workflow: WorkflowId) -> rusqlite::Result
                 settings: row.get("settings")?,
                 status: status(row, "status")?,
                 attempts: row.get("attempts")?,
+                first: row.get("first")?,
+                depends_on: from_json_or_default(row, "depends_on")?,
             })
         })?
         .collect()
 }
 
-/// Returns a row as a view.
+/// Returns a row of [`VIEW`] as a view.
 pub(in crate::store) fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
     Ok(JobView {
         id: JobId(row.get("id")?),
@@ -199,6 +298,10 @@ pub(in crate::store) fn view(row: &Row<'_>) -> rusqlite::Result<JobView> {
         priority: row.get("priority")?,
         attempts: row.get("attempts")?,
         return_code: row.get("return_code")?,
+        cpus: row.get::<_, Option<u32>>("cpus")?.unwrap_or(1),
+        memory: row.get("memory")?,
+        gpus: row.get::<_, Option<u32>>("gpus")?.unwrap_or(0),
+        labels: from_json_or_default(row, "labels")?,
     })
 }
 

@@ -1,11 +1,11 @@
 //! Tables `settings` and `environment`: how the jobs of a workflow run.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::Value;
+use rusqlite::{Connection, OptionalExtension, params};
 use torc_protocol::id::WorkflowId;
-use torc_protocol::spec::{Environment, JobSettings, StdioMode};
-use torc_protocol::time::Span;
+use torc_protocol::spec::{Environment, JobSettings};
+
+use crate::store::tables::{from_json, key, to_json};
 
 /// Stores the settings of a workflow.
 ///
@@ -17,27 +17,39 @@ pub fn insert(
     workflow: WorkflowId,
     settings: &[JobSettings],
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO settings (workflow_id, number, stdio, retries, retry_delay_us, timeout_us,
-             cpus, grace_us, environment, working_dir)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?;
     for (number, one) in settings.iter().enumerate() {
-        let environment =
-            one.environment.iter().map(|(name, value)| Value::from(vec![&**name, &**value]));
-        statement.execute(params![
+        insert_one(connection, workflow, number, one)?;
+    }
+    Ok(())
+}
+
+/// Stores settings of a workflow under a number of its own.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn insert_one(
+    connection: &Connection,
+    workflow: WorkflowId,
+    number: usize,
+    settings: &JobSettings,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO settings (workflow_id, number, requirements, cpus, memory, gpus, labels,
+                 details)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
             workflow.0,
             number,
-            stdio_word(one.stdio),
-            one.retries,
-            one.retry_delay.0,
-            one.timeout.map(|timeout| timeout.0),
-            one.cpus,
-            one.grace.0,
-            Value::from_iter(environment).to_string(),
-            one.working_dir,
+            settings.requirements,
+            settings.cpus,
+            settings.memory.map(key),
+            settings.gpus,
+            to_json(&settings.labels)?,
+            to_json(settings)?,
         ])?;
-    }
     Ok(())
 }
 
@@ -48,8 +60,8 @@ pub fn insert(
 /// When SQLite fails, or a row is not what [`insert`] wrote.
 pub fn list(connection: &Connection, workflow: WorkflowId) -> rusqlite::Result<Vec<JobSettings>> {
     connection
-        .prepare_cached("SELECT * FROM settings WHERE workflow_id = ?1 ORDER BY number")?
-        .query_map([workflow.0], from_row)?
+        .prepare_cached("SELECT details FROM settings WHERE workflow_id = ?1 ORDER BY number")?
+        .query_map([workflow.0], |row| from_json(row, "details"))?
         .collect()
 }
 
@@ -64,7 +76,9 @@ pub fn insert_environment(
     environment: &Environment,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO environment (workflow_id, entries) VALUES (?1, ?2)")?
+        .prepare_cached(
+            "INSERT OR REPLACE INTO environment (workflow_id, entries) VALUES (?1, ?2)",
+        )?
         .execute(params![workflow.0, &environment.0[..]])?;
     Ok(())
 }
@@ -94,43 +108,4 @@ pub fn delete_environment(connection: &Connection, workflow: WorkflowId) -> rusq
         .prepare_cached("DELETE FROM environment WHERE workflow_id = ?1")?
         .execute([workflow.0])?;
     Ok(())
-}
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<JobSettings> {
-    let environment: String = row.get("environment")?;
-    let environment: Vec<(String, String)> =
-        serde_json::from_str(&environment).map_err(|error| invalid(Box::new(error)))?;
-    let word: String = row.get("stdio")?;
-    let stdio = STDIO_WORDS
-        .iter()
-        .find(|(_, known)| *known == word)
-        .map(|(mode, _)| *mode)
-        .ok_or_else(|| invalid(format!("unknown stdio mode '{word}'").into()))?;
-    Ok(JobSettings {
-        stdio,
-        retries: row.get("retries")?,
-        retry_delay: Span(row.get("retry_delay_us")?),
-        timeout: row.get::<_, Option<u64>>("timeout_us")?.map(Span),
-        cpus: row.get("cpus")?,
-        grace: Span(row.get("grace_us")?),
-        environment,
-        working_dir: row.get("working_dir")?,
-    })
-}
-
-const STDIO_WORDS: &[(StdioMode, &str)] = &[
-    (StdioMode::Capture, "capture"),
-    (StdioMode::Separate, "separate"),
-    (StdioMode::Combined, "combined"),
-    (StdioMode::NoStdout, "no-stdout"),
-    (StdioMode::NoStderr, "no-stderr"),
-    (StdioMode::None, "none"),
-];
-
-fn stdio_word(mode: StdioMode) -> &'static str {
-    STDIO_WORDS.iter().find(|(known, _)| *known == mode).map_or("capture", |(_, word)| word)
-}
-
-fn invalid(error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
 }

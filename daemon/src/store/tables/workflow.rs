@@ -3,14 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use torc_protocol::id::WorkflowId;
 use torc_protocol::request::WorkflowSelector;
-use torc_protocol::spec::WorkflowSpec;
+use torc_protocol::spec::{RunOptions, WorkflowSpec};
 use torc_protocol::status::WorkflowStatus;
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{JobCounts, WorkflowView};
 
-use crate::store::tables::{key, status};
+use crate::store::tables::{from_json, key, status, to_json};
 
-/// The status of a workflow whose submission has not ended.
+/// The status of a workflow that nobody sees: its submission, or its removal, has not ended.
 const SUBMITTING: &str = "submitting";
 
 /// Stores a workflow that nobody sees before [`publish`].
@@ -25,9 +25,9 @@ pub fn insert_draft(
 ) -> rusqlite::Result<WorkflowId> {
     connection
         .prepare_cached(
-            "INSERT INTO workflow (name, description, status, working_dir, output_dir,
-                 max_parallel_jobs, submitted_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO workflow (name, description, status, working_dir, output_dir, metadata,
+                 options, submitted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             spec.name,
@@ -35,7 +35,8 @@ pub fn insert_draft(
             SUBMITTING,
             spec.context.working_dir,
             spec.context.output_dir,
-            spec.max_parallel_jobs,
+            spec.metadata,
+            to_json(&spec.options)?,
             at.0,
         ])?;
     Ok(WorkflowId(connection.last_insert_rowid() as u64))
@@ -50,6 +51,36 @@ pub fn publish(connection: &Connection, id: WorkflowId, at: Timestamp) -> rusqli
     connection
         .prepare_cached("UPDATE workflow SET status = ?2, submitted_at = ?3 WHERE id = ?1")?
         .execute(params![id.0, WorkflowStatus::Running.as_str(), at.0])?;
+    Ok(())
+}
+
+/// Stores that a workflow that had ended is run again, and how.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn reopen(
+    connection: &Connection,
+    id: WorkflowId,
+    options: &RunOptions,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow SET status = ?2, options = ?3, finished_at = NULL WHERE id = ?1",
+        )?
+        .execute(params![id.0, WorkflowStatus::Running.as_str(), to_json(options)?])?;
+    Ok(())
+}
+
+/// Hides a workflow that is to be removed; one that is found at start is removed then.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn hide(connection: &Connection, id: WorkflowId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE workflow SET status = ?2 WHERE id = ?1")?
+        .execute(params![id.0, SUBMITTING])?;
     Ok(())
 }
 
@@ -104,6 +135,26 @@ pub fn set_counts(
     Ok(())
 }
 
+/// Stores how the jobs of a workflow stand by counting them.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn count_again(connection: &Connection, id: WorkflowId) -> rusqlite::Result<()> {
+    let mut counts = JobCounts::default();
+    let mut statement = connection.prepare_cached(
+        "SELECT status, count(*) AS jobs FROM job
+         WHERE workflow_id = ?1 AND is_action = 0 GROUP BY status",
+    )?;
+    let mut rows = statement.query([id.0])?;
+    while let Some(row) = rows.next()? {
+        let jobs: u64 = row.get("jobs")?;
+        *counts.of(status(row, "status")?) = jobs;
+        counts.total += jobs;
+    }
+    set_counts(connection, id, &counts)
+}
+
 /// Stores that a workflow has ended.
 ///
 /// # Errors
@@ -148,16 +199,16 @@ pub fn find(
     }
 }
 
-/// Returns the workflows that have not ended, oldest first, each with its limit.
+/// Returns the workflows that have not ended, oldest first, each with how it is run.
 ///
 /// # Errors
 ///
 /// When SQLite fails.
-pub fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<(WorkflowView, Option<u32>)>> {
+pub fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<(WorkflowView, RunOptions)>> {
     connection
         .prepare_cached("SELECT * FROM workflow WHERE status = ?1 ORDER BY id")?
         .query_map([WorkflowStatus::Running.as_str()], |row| {
-            Ok((view(row)?, row.get("max_parallel_jobs")?))
+            Ok((view(row)?, from_json(row, "options")?))
         })?
         .collect()
 }
@@ -185,5 +236,6 @@ pub(in crate::store) fn view(row: &Row<'_>) -> rusqlite::Result<WorkflowView> {
         finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp),
         working_dir: row.get("working_dir")?,
         output_dir: row.get("output_dir")?,
+        metadata: row.get("metadata")?,
     })
 }

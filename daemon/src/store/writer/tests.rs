@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use torc_protocol::request::WorkflowSelector;
-use torc_protocol::spec::{Environment, JobContext, WorkflowSpec};
+use torc_protocol::spec::WorkflowSpec;
 use torc_protocol::time::Timestamp;
 
 use super::*;
@@ -16,16 +16,7 @@ fn fixture() -> (TempDir, Home) {
 }
 
 fn draft(connection: &Connection, name: &str) -> rusqlite::Result<torc_protocol::id::WorkflowId> {
-    let dir = || "/".to_owned();
-    let context =
-        JobContext { environment: Environment::default(), working_dir: dir(), output_dir: dir() };
-    let spec = WorkflowSpec {
-        name: name.to_owned(),
-        description: None,
-        context,
-        settings: Vec::new(),
-        max_parallel_jobs: None,
-    };
+    let spec = WorkflowSpec { name: name.to_owned(), ..WorkflowSpec::default() };
     workflow::insert_draft(connection, &spec, Timestamp(1))
 }
 

@@ -14,7 +14,7 @@ pub(crate) use torc_protocol::event::EventKind;
 pub(crate) use torc_protocol::request::{JobSelector, Request, SnapshotWait, WorkflowSelector};
 pub(crate) use torc_protocol::response::{ErrorCode, Response, SnapshotProgress, WatchItem};
 pub(crate) use torc_protocol::result::{Ending, LogPart, Output, StopCause};
-pub(crate) use torc_protocol::spec::{Command, StdioMode};
+pub(crate) use torc_protocol::spec::{Command, HaltAfter, StdioMode, Trigger};
 pub(crate) use torc_protocol::status::{JobStatus, WorkflowStatus};
 pub(crate) use torc_protocol::view::SnapshotPhase;
 pub(crate) use torc_protocol::worker::{WorkerEvent, WorkerRequest};

@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use torc_protocol::event::Event;
-use torc_protocol::id::{AttemptNumber, Generation};
+use torc_protocol::id::{AttemptNumber, Generation, JobId};
 use torc_protocol::resources::NodeResources;
 use torc_protocol::response::{
-    Canceled, JobDetail, LogChunk, Pong, RequestError, SubmitAccepted, Submitted,
+    Canceled, Deleted, Disabled, Explanation, JobDetail, LogChunk, Pong, RequestError,
+    SubmitAccepted, Submitted,
 };
-use torc_protocol::result::Usage;
+use torc_protocol::result::{FileStamp, Usage};
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::view::{
-    JobCounts, JobView, ResultView, SnapshotFailure, SnapshotStatusView, SnapshotView, StatusView,
-    WorkflowView,
+    EdgeView, FileUseView, FileView, JobCounts, JobView, ResultView, SnapshotFailure,
+    SnapshotStatusView, SnapshotView, StatusView, UserDataView, WorkflowView,
 };
 
 use super::spec::{attempt, job_id, workflow_id};
@@ -23,6 +24,7 @@ use super::{
 golden! {
     EventKind {
         WorkflowSubmitted => Self::WorkflowSubmitted { name: "night".to_owned(), jobs: 200 },
+        WorkflowRestarted => Self::WorkflowRestarted { name: "night".to_owned(), jobs: 3 },
         JobStarted => Self::JobStarted {
             job_id: job_id(),
             name: "job1".to_owned(),
@@ -39,6 +41,13 @@ golden! {
             usage: usage(),
         },
         JobsCanceled => Self::JobsCanceled { count: 12 },
+        ActionFinished => Self::ActionFinished {
+            job_id: job_id(),
+            name: "on_workflow_start#1".to_owned(),
+            status: JobStatus::Failed,
+            return_code: 2,
+            reason: "exit code 2".to_owned(),
+        },
         WorkflowFinished => Self::WorkflowFinished {
             status: WorkflowStatus::Failed,
             counts: counts(),
@@ -102,7 +111,12 @@ golden! {
         Workflows => Self::Workflows(vec![workflow_view()]),
         Jobs => Self::Jobs(vec![job_view()]),
         Results => Self::Results(vec![result_view()]),
-        Job => Self::Job(Box::new(JobDetail { job: job_view(), attempts: vec![result_view()] })),
+        Job => Self::Job(Box::new(JobDetail {
+            job: job_view(),
+            attempts: vec![result_view()],
+            depends_on: vec!["job0".to_owned()],
+            files: vec![file_use()],
+        })),
         Logs => Self::Logs(LogChunk {
             attempt: attempt(),
             name: "job1".to_owned(),
@@ -116,6 +130,32 @@ golden! {
         Error => Self::Error(
             RequestError::new(ErrorCode::NotFound, "there is no job 'job9'").hint("look again"),
         ),
+        Disabled => Self::Disabled(Disabled { workflow_id: workflow_id(), changed: 2 }),
+        Explanation => Self::Explanation(Box::new(Explanation {
+            job: job_view(),
+            reasons: vec!["it waits for 1 job".to_owned()],
+            hint: Some("torcctl retry 300".to_owned()),
+        })),
+        Workflow => Self::Workflow(Box::new(workflow_view())),
+        Deleted => Self::Deleted(Deleted { workflow_id: workflow_id(), jobs: 200 }),
+        Edges => Self::Edges(vec![EdgeView { job_id: job_id(), depends_on: JobId(69_999) }]),
+        Files => Self::Files(vec![FileView {
+            id: 7,
+            name: "table".to_owned(),
+            path: "out/table.csv".to_owned(),
+            written_by: Some("job1".to_owned()),
+            read_by: 3,
+            stamp: Some(stamp()),
+        }]),
+        FileUses => Self::FileUses(vec![file_use()]),
+        UserData => Self::UserData(vec![UserDataView {
+            id: 8,
+            name: "config".to_owned(),
+            data: Some("{}".to_owned()),
+            is_ephemeral: true,
+            written_by: Some("job1".to_owned()),
+            read_by: 3,
+        }]),
     }
 }
 
@@ -147,6 +187,19 @@ pub(crate) fn resources() -> NodeResources {
     }
 }
 
+pub(crate) fn stamp() -> FileStamp {
+    FileStamp { modified: 1_700_000_000_123_456_789, bytes: 70_000 }
+}
+
+fn file_use() -> FileUseView {
+    FileUseView {
+        job_id: job_id(),
+        path: "out/table.csv".to_owned(),
+        is_output: true,
+        stamp: Some(stamp()),
+    }
+}
+
 fn counts() -> JobCounts {
     JobCounts {
         total: 45,
@@ -173,6 +226,7 @@ fn workflow_view() -> WorkflowView {
         finished_at: Some(Timestamp(1_700_000_001_000_000)),
         working_dir: "/scratch".to_owned(),
         output_dir: "/scratch/torc_output".to_owned(),
+        metadata: Some("{}".to_owned()),
     }
 }
 
@@ -186,6 +240,10 @@ fn job_view() -> JobView {
         priority: -7,
         attempts: 2,
         return_code: Some(137),
+        cpus: 4,
+        memory: Some(1 << 30),
+        gpus: 1,
+        labels: vec!["gpu".to_owned()],
     }
 }
 
@@ -208,6 +266,7 @@ fn result_view() -> ResultView {
         stderr_bytes: 1_048_577,
         stdout_path: None,
         stderr_path: Some("/scratch/job1.err".to_owned()),
+        recovery_code: Some(0),
     }
 }
 

@@ -2,14 +2,16 @@
 
 use torc_protocol::id::AttemptNumber;
 use torc_protocol::request::{
-    Cancel, GetJob, ListJobs, ListResults, ListWorkflows, Logs, Page, Ping, Shutdown, Snapshot,
-    Status, Submit, SubmitCommit, SubmitJobs, Watch,
+    Cancel, DeleteWorkflow, Explain, GetJob, GetWorkflow, ListEdges, ListFileUses, ListFiles,
+    ListJobs, ListResults, ListUserData, ListWorkflows, Logs, Page, Ping, Restart, SetDisabled,
+    Shutdown, Snapshot, Status, Submit, SubmitCommit, SubmitFiles, SubmitJobs, Watch,
 };
 use torc_protocol::time::Span;
 
-use super::spec::{job_id, jobs, workflow, workflow_id};
+use super::spec::{context, files, job_id, jobs, options, user_data, workflow, workflow_id};
 use super::{
-    JobSelector, JobStatus, Request, SnapshotWait, WorkflowSelector, WorkflowStatus, golden,
+    Command, JobSelector, JobStatus, Request, SnapshotWait, WorkflowSelector, WorkflowStatus,
+    golden,
 };
 
 golden! {
@@ -57,6 +59,8 @@ golden! {
             workflow: night(),
             status: vec![JobStatus::Running],
             name: glob(),
+            label: Some("gpu".to_owned()),
+            actions: true,
             page: page(),
         }),
         ListResults => Self::ListResults(ListResults {
@@ -65,6 +69,7 @@ golden! {
             name: glob(),
             return_code: Some(-1),
             all_attempts: true,
+            actions: true,
             page: page(),
         }),
         GetJob => Self::GetJob(GetJob { job: job() }),
@@ -81,6 +86,31 @@ golden! {
             path: Some("/scratch/now.db".to_owned()),
         }),
         Shutdown => Self::Shutdown(Shutdown { grace: Some(Span(0)) }),
+        SubmitFiles => Self::SubmitFiles(SubmitFiles { files: files(), user_data: user_data() }),
+        Restart => Self::Restart(Restart {
+            workflow: night(),
+            jobs: vec![job_id()],
+            commands: vec![(job_id(), Command::Line("true".to_owned()))],
+            environment: context().environment,
+            options: options(),
+            watch: true,
+        }),
+        SetDisabled => Self::SetDisabled(SetDisabled {
+            workflow: night(),
+            jobs: vec![job()],
+            disabled: true,
+        }),
+        Explain => Self::Explain(Explain { job: job() }),
+        GetWorkflow => Self::GetWorkflow(GetWorkflow { workflow: night() }),
+        DeleteWorkflow => Self::DeleteWorkflow(DeleteWorkflow { workflow: night() }),
+        ListEdges => Self::ListEdges(ListEdges { workflow: night() }),
+        ListFiles => Self::ListFiles(ListFiles { workflow: night(), name: glob(), page: page() }),
+        ListFileUses => Self::ListFileUses(ListFileUses { workflow: night() }),
+        ListUserData => Self::ListUserData(ListUserData {
+            workflow: night(),
+            name: glob(),
+            page: page(),
+        }),
     }
 }
 

@@ -1,11 +1,11 @@
 //! What torcd and its workers say to each other.
 
 use bytes::Bytes;
-use torc_protocol::result::AttemptResult;
+use torc_protocol::result::{AttemptResult, FileStamps};
 use torc_protocol::time::{Span, Timestamp};
-use torc_protocol::worker::StartJob;
+use torc_protocol::worker::{Recovery, StartExtra, StartJob};
 
-use super::reply::{resources, usage};
+use super::reply::{resources, stamp, usage};
 use super::spec::{attempt, context, settings, workflow_id};
 use super::{Command, Ending, LogPart, Output, StopCause, WorkerEvent, WorkerRequest, golden};
 
@@ -16,6 +16,8 @@ golden! {
         NotStarted => Self::NotStarted(127, "no such command".to_owned()),
         Lost => Self::Lost("the worker died".to_owned()),
         Withdrawn => Self::Withdrawn,
+        Incomplete => Self::Incomplete(vec!["out/table.csv".to_owned()]),
+        NotRecovered => Self::NotRecovered(3),
     }
 }
 
@@ -53,6 +55,14 @@ golden! {
                 attempt: attempt(),
                 name: "job1".to_owned(),
                 command: Command::Line("gzip -k a".to_owned()),
+                extra: Some(Box::new(StartExtra {
+                    environment: vec![("SEED".to_owned(), "1".to_owned())],
+                    invocation_script: Some("./wrap".to_owned()),
+                    gpus: vec!["GPU-8f6a".to_owned()],
+                    recovery: Some(Recovery { script: "./mend".to_owned(), return_code: 3 }),
+                    inputs: vec!["in.csv".to_owned()],
+                    outputs: vec!["out/table.csv".to_owned()],
+                })),
             }],
         },
         Stop => Self::Stop {
@@ -90,6 +100,12 @@ golden! {
                 usage: usage(),
                 stdout: Output::Inline(Bytes::from_static(b"\xffout\n")),
                 stderr: Output::None,
+                limit_code: 152,
+                recovery_code: Some(-1),
+                files: Some(Box::new(FileStamps {
+                    inputs: vec![None],
+                    outputs: vec![Some(stamp())],
+                })),
             },
         },
         Tailed => Self::Tailed {

@@ -1,0 +1,175 @@
+//! The end of a run: what torcd still has to tell, the snapshot, and the last words.
+
+use std::path::Path;
+
+use torc_protocol::status::WorkflowStatus;
+use torc_protocol::time::Span;
+use torc_protocol::view::{JobCounts, WorkflowView};
+
+use super::args::Print;
+use super::following::Following;
+use super::outcome::{FailedJob, Outcome};
+use super::saving::Saved;
+use super::stop::Stop;
+use super::target::Target;
+use super::{Run, last_lines, left, outcome, report, saving, showing};
+use crate::context::Context;
+use crate::error::{CliError, ErrorKind};
+use crate::progress::display::Display;
+use crate::signals::Signals;
+use crate::{exit_code, stderr};
+
+/// A run whose last job has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// What was known of it before.
+    pub(super) run: Run,
+    /// How the output of its jobs was shown.
+    pub(super) print: Print,
+    /// From the submission to the end of the last job.
+    pub(super) elapsed: Span,
+}
+
+/// Brings the record to disk and tells how it went. Returns the exit code.
+pub(super) async fn finish(
+    ctx: &Context,
+    mut target: Target,
+    mut following: Following,
+    ended: Ended,
+) -> Result<u8, CliError> {
+    let all_shown = following.printed().await;
+    let failed = told("which jobs failed", failed_jobs(ctx, &mut target, &following, &ended).await);
+    let labels = &ended.run.labels;
+    let left = told("what is left", left::of(&mut target.client, &following, labels).await);
+    let record = record(target.record.as_deref());
+    let is_lost_with_torcd = target.is_private_in_memory();
+    let saved = saving::save(target, &mut following.display, &mut following.stop).await;
+    following.display.clear();
+    let outcome = Outcome {
+        workflow: following.workflow,
+        name: ended.run.name,
+        status: following.model.finished.unwrap_or(WorkflowStatus::Running),
+        counts: following.model.counts,
+        failed,
+        failed_actions: following.failed_actions,
+        left,
+        is_rerun: ended.run.is_rerun,
+        idle: None,
+        elapsed: ended.elapsed,
+        found_by: outcome::found_by(ctx, &saved, is_lost_with_torcd),
+        saved,
+        record,
+        all_shown,
+        signal: following.stop.first(),
+    };
+    end(ctx, &outcome)
+}
+
+/// Ends without having run anything, because all is done already: `why` says so. What is in the
+/// database must be on disk nevertheless.
+pub(crate) async fn idle(
+    ctx: &Context,
+    target: Target,
+    signals: Signals,
+    workflow: &WorkflowView,
+    why: String,
+) -> Result<u8, CliError> {
+    let mut display = Display::new(showing::display_mode(ctx, Print::None));
+    let mut stop = Stop::listen(signals, target.client.socket().to_owned(), workflow.id);
+    let record = record(target.record.as_deref());
+    let is_lost_with_torcd = target.is_private_in_memory();
+    let saved = saving::save(target, &mut display, &mut stop).await;
+    display.clear();
+    end(
+        ctx,
+        &Outcome {
+            workflow: workflow.id,
+            name: workflow.name.clone(),
+            status: workflow.status,
+            counts: JobCounts::default(),
+            failed: Vec::new(),
+            failed_actions: Vec::new(),
+            left: None,
+            is_rerun: true,
+            idle: Some(why),
+            elapsed: Span(0),
+            found_by: outcome::found_by(ctx, &saved, is_lost_with_torcd),
+            saved,
+            record,
+            all_shown: true,
+            signal: stop.first(),
+        },
+    )
+}
+
+/// Tells how it went and returns the exit code.
+fn end(ctx: &Context, outcome: &Outcome) -> Result<u8, CliError> {
+    match (showing::tell(ctx, outcome), outcome.exit_code()) {
+        (Err(error), exit_code::DONE) => Err(error),
+        (Err(error), code) => {
+            error.report();
+            Ok(code)
+        }
+        (Ok(()), code) => Ok(code),
+    }
+}
+
+/// Returns what torcd said of `what`; when it did not, that is told and the end goes on.
+fn told<T: Default>(what: &str, answer: Result<T, CliError>) -> T {
+    answer.unwrap_or_else(|error| {
+        stderr::say(&format!("cannot tell {what}: {}", error.message));
+        T::default()
+    })
+}
+
+/// Collects what the report or the summary says of failed jobs, while torcd can still be asked.
+async fn failed_jobs(
+    ctx: &Context,
+    target: &mut Target,
+    following: &Following,
+    ended: &Ended,
+) -> Result<Vec<FailedJob>, CliError> {
+    let counts = &following.model.counts;
+    if counts.failed + counts.terminated == 0 {
+        return Ok(Vec::new());
+    }
+    let human = !ctx.globals.format.is_for_programs();
+    let limit = human.then_some(report::FAILED_SHOWN as u64);
+    let only = ended.run.only.as_ref();
+    let results = outcome::failed_jobs(&mut target.client, following.workflow, limit, only).await?;
+    let mut failed = Vec::with_capacity(results.len());
+    for result in results {
+        let wanted = human && ended.print == Print::None;
+        let last_lines =
+            if wanted { last_lines::of(&mut target.client, &result).await? } else { Vec::new() };
+        failed.push(FailedJob { result, last_lines });
+    }
+    Ok(failed)
+}
+
+/// The connection failed while jobs ran: says where things stand.
+pub(super) async fn lost(error: CliError, mut target: Target, stop: &mut Stop) -> CliError {
+    let Some(private) = target.private.take() else { return error };
+    drop(target.client);
+    let record = record(target.record.as_deref()).unwrap_or_else(|| "its database".to_owned());
+    match saving::aftermath(private, stop).await {
+        Saved::Durable(_) => {
+            let message =
+                format!("torcd was ended while jobs were running; its record is in {record}");
+            CliError::new(ErrorKind::NoDaemon, message)
+                .hint("`torcctl jobs list` tells which jobs did not complete")
+        }
+        Saved::Failed(_) | Saved::Unknown(_) => {
+            let message = format!(
+                "torcd died while jobs were running ({}); {record} holds only what the last snapshot before had",
+                error.message
+            );
+            CliError::new(ErrorKind::NotDurable, message)
+                .hint("the jobs have been stopped with it; run them again")
+        }
+    }
+}
+
+fn record(path: Option<&Path>) -> Option<String> {
+    path.map(|path| path.display().to_string())
+}

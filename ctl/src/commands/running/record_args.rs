@@ -1,0 +1,39 @@
+//! The options about the record of a private torcd.
+
+use clap::Args;
+
+/// Where the record of a private torcd is kept.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "The record (of a private torcd)")]
+pub(crate) struct RecordArgs {
+    /// Keep the database in memory and snapshots of it at --db (this is the default)
+    #[arg(long, conflicts_with = "on_disk")]
+    pub(crate) in_memory: bool,
+    /// Keep the database itself at --db
+    #[arg(long)]
+    pub(crate) on_disk: bool,
+    /// Start with an empty database, and move the one that is there aside
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Take the database over from a torcd that has died on another host
+    #[arg(long)]
+    pub(crate) steal: bool,
+    /// Keep so many snapshots [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) snapshot_keep: Option<u32>,
+    /// Take a snapshot every N seconds as well, when something has changed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) snapshot_interval_seconds: Option<u64>,
+}
+
+impl RecordArgs {
+    /// Returns whether any of these was given, which makes sense for a private torcd only.
+    pub(crate) fn any(&self) -> bool {
+        self.in_memory
+            || self.on_disk
+            || self.fresh
+            || self.steal
+            || self.snapshot_keep.is_some()
+            || self.snapshot_interval_seconds.is_some()
+    }
+}

@@ -1,0 +1,190 @@
+//! The report at the end, for people, on stderr.
+
+use std::fmt::Write;
+
+use torc_protocol::status::{JobStatus, WorkflowStatus};
+use torc_protocol::view::{JobCounts, ResultView};
+
+use super::left::Left;
+use super::outcome::{FailedAction, FailedJob, Outcome};
+use super::saving::Saved;
+use crate::spec::quote::shell_word;
+use crate::style::{self, Palette, Tone};
+
+/// How many failed commands are shown.
+pub(crate) const FAILED_SHOWN: usize = 5;
+/// A command is cut after so many characters.
+const COMMAND_WIDTH: usize = 100;
+
+/// Returns the report. In quiet mode it has only what went wrong, and may be empty.
+pub(crate) fn text(outcome: &Outcome, palette: Palette, quiet: bool) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail, here and below.
+    match &outcome.idle {
+        _ if quiet => {}
+        Some(why) => drop(writeln!(text, "{why}")),
+        None => drop(writeln!(text, "{}", counts_line(outcome, palette))),
+    }
+    for failed in outcome.failed.iter().take(FAILED_SHOWN) {
+        failed_job(&mut text, failed, palette);
+    }
+    let more = (outcome.counts.failed + outcome.counts.terminated)
+        .saturating_sub(outcome.failed.len().min(FAILED_SHOWN) as u64);
+    if more > 0 {
+        let _ = writeln!(text, "… and {more} more");
+    }
+    for action in outcome.failed_actions.iter().take(FAILED_SHOWN) {
+        failed_action(&mut text, action, palette);
+    }
+    if let Some(left) = &outcome.left {
+        what_is_left(&mut text, outcome, left);
+    }
+    snapshot(&mut text, outcome, palette, quiet);
+    if !quiet {
+        look_further(&mut text, outcome);
+        go_on(&mut text, outcome);
+    }
+    text
+}
+
+/// Says which commands show more of what failed, when these can find the run.
+fn look_further(text: &mut String, outcome: &Outcome) {
+    let (Some(first), Some(options)) = (outcome.failed.first(), &outcome.found_by) else { return };
+    let name = shell_word(&first.result.name);
+    let which = if outcome.is_rerun { format!(" -w {}", outcome.workflow) } else { String::new() };
+    let _ = writeln!(
+        text,
+        "look further: torcctl results list --failed{which}{options} · \
+         torcctl logs {name}{which}{options}",
+    );
+}
+
+/// Says how the rest of a workflow that did not complete is run.
+fn go_on(text: &mut String, outcome: &Outcome) {
+    let is_open = matches!(outcome.status, WorkflowStatus::Failed | WorkflowStatus::Canceled);
+    if let (true, None, Some(options)) = (is_open, &outcome.idle, &outcome.found_by) {
+        let id = outcome.workflow;
+        let _ = writeln!(text, "run again only what is needed: torcctl run {id}{options}");
+    }
+}
+
+fn counts_line(outcome: &Outcome, palette: Palette) -> String {
+    let tone = match outcome.status {
+        WorkflowStatus::Completed => Tone::Good,
+        WorkflowStatus::Failed => Tone::Bad,
+        WorkflowStatus::Canceled | WorkflowStatus::Running | WorkflowStatus::Paused => {
+            Tone::Warning
+        }
+    };
+    format!(
+        "{} in {} (workflow {}, {})",
+        palette.paint(tone, &counts(&outcome.counts)),
+        style::duration(outcome.elapsed),
+        outcome.workflow,
+        style::one_line(&outcome.name)
+    )
+}
+
+fn counts(counts: &JobCounts) -> String {
+    let total = style::count(counts.total, "job");
+    if counts.completed == counts.total {
+        return format!("{total} completed");
+    }
+    let parts: Vec<_> = [
+        (counts.completed, "completed"),
+        (counts.failed, "failed"),
+        (counts.terminated, "terminated"),
+        (counts.canceled, "canceled"),
+        (counts.disabled, "disabled"),
+        (counts.blocked + counts.ready + counts.pending + counts.running, "left"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| format!("{number} {word}"))
+    .collect();
+    format!("{total}: {}", parts.join(", "))
+}
+
+fn failed_job(text: &mut String, failed: &FailedJob, palette: Palette) {
+    let ResultView { name, status, reason, command, .. } = &failed.result;
+    let mut what = style::one_line(if reason.is_empty() { status.as_str() } else { reason });
+    // The reason of a job that ended by itself says its code, that of one that torc stopped does not.
+    if let (JobStatus::Terminated, Some(code)) = (status, failed.result.return_code) {
+        let _ = write!(what, ", return code {code}");
+    }
+    let name = palette.paint((*status).into(), name);
+    let _ = writeln!(text, "{name} {status} ({what}): {}", shorten(command));
+    for line in &failed.last_lines {
+        let _ = writeln!(text, "  {} {line}", palette.paint(Tone::Dim, "|"));
+    }
+}
+
+fn failed_action(text: &mut String, action: &FailedAction, palette: Palette) {
+    let warning = palette.paint(Tone::Warning, "warning:");
+    let name = style::one_line(&action.name);
+    let reason = style::one_line(&action.reason);
+    let _ = writeln!(text, "{warning} the action '{name}' failed: {reason}");
+}
+
+fn what_is_left(text: &mut String, outcome: &Outcome, left: &Left) {
+    let options = outcome.found_by.as_deref().unwrap_or_default();
+    let remedy = left.remedy(outcome.workflow, options);
+    let sentence = style::one_line(&left.sentence());
+    let _ = writeln!(text, "the workflow is paused: {sentence}\nhint: {remedy}");
+}
+
+fn shorten(command: &str) -> String {
+    let line = style::one_line(command);
+    match line.char_indices().nth(COMMAND_WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool) {
+    let path = outcome.record.as_deref().unwrap_or("the database");
+    let reason = match &outcome.saved {
+        Saved::Durable(_) if quiet => return,
+        Saved::Durable(Some(view)) => {
+            let size = style::size(view.bytes);
+            let _ =
+                writeln!(text, "snapshot {} ({size}, generation {})", view.path, view.generation);
+            return;
+        }
+        Saved::Durable(None) => {
+            let _ =
+                writeln!(text, "torcd was ended by somebody else; its snapshot is on disk: {path}");
+            return;
+        }
+        Saved::Failed(failure) => {
+            format!("step '{}' failed: {}", failure.phase, failure.reason)
+        }
+        Saved::Unknown(reason) => reason.clone(),
+    };
+    let path = match &outcome.saved {
+        Saved::Failed(failure) => failure.path.as_str(),
+        Saved::Durable(_) | Saved::Unknown(_) => path,
+    };
+    let error = palette.paint(Tone::Bad, "error:");
+    let _ = writeln!(text, "{error} the record of this run is not safe in {path}: {reason}");
+    let _ = writeln!(text, "hint: what was there before is untouched; {}", remedy(outcome));
+}
+
+fn remedy(outcome: &Outcome) -> String {
+    match (outcome.saved.kept_in_memory(), &outcome.record) {
+        (Some(place), _) => {
+            let place = shell_word(place);
+            format!("copy the record from memory, where it stays: `cp {place} FILE`")
+        }
+        (None, Some(_)) => {
+            "make room or name another place with `--db FILE`, and run again".to_owned()
+        }
+        (None, None) => {
+            "torcd still has the record; make room, and `torcctl snapshot --wait`".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,158 @@
+//! Sending a workflow: its head, then its files and jobs in chunks, then the commit that makes it
+//! visible.
+//!
+//! Until the commit nobody sees it, and it is dropped when our connection ends: all or nothing.
+
+use std::fs;
+
+use torc_protocol::request::{Submit, SubmitCommit, SubmitFiles, SubmitJobs};
+use torc_protocol::response::Submitted;
+use torc_protocol::spec::{Command, FileSpec, JobSpec, StdioMode, UserDataSpec, WorkflowSpec};
+
+use crate::client::Client;
+use crate::error::CliError;
+
+/// A chunk has at most so many jobs or files.
+const CHUNK_ITEMS: usize = 1_000;
+/// A chunk ends with the item that brings its texts and numbers to this size, in bytes.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// A workflow in which nothing is wrong. What there may be millions of is made when it is sent.
+pub(crate) trait Submission {
+    /// Returns the head.
+    fn spec(&self) -> &WorkflowSpec;
+
+    /// Settles where output goes: as was asked for, else `default`.
+    fn set_stdio(&mut self, default: StdioMode);
+
+    /// Returns the files.
+    fn files(&self) -> impl Iterator<Item = FileSpec>;
+
+    /// Returns the user data.
+    fn user_data(&self) -> impl Iterator<Item = UserDataSpec>;
+
+    /// Returns the jobs.
+    fn jobs(&self) -> impl Iterator<Item = JobSpec>;
+
+    /// Returns whether jobs have files in the output directory whatever they write.
+    fn writes_files(&self) -> bool {
+        self.spec().settings.iter().any(|settings| match settings.stdio {
+            StdioMode::Capture | StdioMode::None => false,
+            StdioMode::Separate
+            | StdioMode::Combined
+            | StdioMode::NoStdout
+            | StdioMode::NoStderr => true,
+        })
+    }
+
+    /// Makes the output directory, so that one that cannot be made is found before jobs run.
+    fn make_output_dir(&self) -> Result<(), CliError> {
+        let dir = &self.spec().context.output_dir;
+        fs::create_dir_all(dir).map_err(|error| {
+            CliError::usage(format!("cannot make the output directory {dir}: {error}"))
+                .hint("name another one with `--output-dir DIR`")
+        })
+    }
+}
+
+/// Sends everything but the commit.
+pub(crate) async fn send(
+    client: &mut Client,
+    submission: &impl Submission,
+) -> Result<(), CliError> {
+    client.call(Submit { spec: submission.spec().clone() }).await?;
+    for files in chunks(submission.files(), |file| file.name.len() + file.path.len()) {
+        client.call(SubmitFiles { files, user_data: Vec::new() }).await?;
+    }
+    let size = |data: &UserDataSpec| data.name.len() + data.data.as_deref().map_or(0, str::len);
+    for user_data in chunks(submission.user_data(), size) {
+        client.call(SubmitFiles { files: Vec::new(), user_data }).await?;
+    }
+    for jobs in chunks(submission.jobs(), job_size) {
+        client.call(SubmitJobs { jobs }).await?;
+    }
+    Ok(())
+}
+
+/// Makes it visible. With `watch` its events follow on this connection.
+pub(crate) async fn commit(client: &mut Client, watch: bool) -> Result<Submitted, CliError> {
+    client.call(SubmitCommit { watch }).await
+}
+
+fn chunks<T>(
+    items: impl Iterator<Item = T>,
+    size: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = Vec<T>> {
+    let mut items = items.peekable();
+    std::iter::from_fn(move || {
+        items.peek()?;
+        let mut chunk = Vec::with_capacity(items.size_hint().0.clamp(1, CHUNK_ITEMS));
+        let mut bytes = 0;
+        while chunk.len() < CHUNK_ITEMS
+            && bytes < CHUNK_BYTES
+            && let Some(item) = items.next()
+        {
+            bytes += size(&item);
+            chunk.push(item);
+        }
+        Some(chunk)
+    })
+}
+
+/// The most bytes that the place of a job or file takes on the wire.
+const PLACE: usize = 5;
+
+fn job_size(job: &JobSpec) -> usize {
+    let command = match &job.command {
+        Command::Line(line) => line.len(),
+        Command::Argv(argv) => argv.iter().map(|word| word.len() + 1).sum(),
+    };
+    let lists =
+        [&job.depends_on, &job.inputs, &job.outputs, &job.input_user_data, &job.output_user_data];
+    let places: usize = lists.iter().map(|list| list.len()).sum();
+    let environment: usize =
+        job.environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let script = job.invocation_script.as_deref().map_or(0, str::len);
+    job.name.len() + command + places * PLACE + environment + script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs(count: usize, bytes: usize) -> impl Iterator<Item = JobSpec> {
+        (0..count).map(move |index| JobSpec {
+            name: format!("job{index}"),
+            command: Command::Line("x".repeat(bytes)),
+            ..JobSpec::default()
+        })
+    }
+
+    fn lengths(count: usize, bytes: usize) -> Vec<usize> {
+        chunks(jobs(count, bytes), job_size).map(|chunk| chunk.len()).collect()
+    }
+
+    #[test]
+    fn chunks_are_bounded_in_jobs_and_in_bytes() {
+        assert_eq!(lengths(2_500, 10), [1_000, 1_000, 500]);
+        assert_eq!(lengths(5, 600 * 1024), [2, 2, 1]);
+        assert_eq!(lengths(2, 5 * 1024 * 1024), [1, 1]);
+        assert_eq!(lengths(0, 1), [0; 0]);
+    }
+
+    #[test]
+    fn what_a_job_waits_for_counts_too() {
+        let job = JobSpec { depends_on: (0..100_000).collect(), ..JobSpec::default() };
+        let jobs = std::iter::repeat_n(job, 6);
+        let lengths: Vec<_> = chunks(jobs, job_size).map(|chunk| chunk.len()).collect();
+        assert_eq!(lengths, [3, 3]);
+    }
+
+    #[test]
+    fn chunks_keep_the_order() {
+        let names: Vec<_> =
+            chunks(jobs(1_500, 1), job_size).flatten().map(|job| job.name).collect();
+        assert_eq!(names.len(), 1_500);
+        assert_eq!((names[0].as_str(), names[1_499].as_str()), ("job0", "job1499"));
+    }
+}

@@ -1,0 +1,59 @@
+//! `torcctl submit`: give a workflow file to the torcd of the user, and return.
+
+use std::path::PathBuf;
+
+use crate::commands::run::args::FileArgs;
+use crate::commands::run::load;
+use crate::commands::run::plan::FilePlan;
+use crate::commands::running;
+use crate::commands::running::args::{LimitArgs, PaceArgs};
+use crate::commands::running::record_args::RecordArgs;
+use crate::commands::running::showing::Show;
+use crate::commands::running::target::Target;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::output::page::check_format;
+use crate::signals::Signals;
+
+const EXAMPLES: &str = "\
+Examples:
+  torcctl submit flow.yaml                  prints the number of the workflow, and returns
+  id=$(torcctl submit -q flow.yaml)         the number alone, nothing on stderr
+  torcctl submit flow.yaml -j 4 --name night
+  torcctl submit - --format json < flow.yaml
+
+Exit codes: 0 submitted, 2 usage or an invalid workflow file, 3 no torcd is running";
+
+/// Submit a workflow file to the running torcd, and return
+///
+/// Nothing is submitted when anything in the file is wrong. `torcctl status`, `jobs list` and
+/// `cancel` are for what comes then.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The workflow file; `-` is stdin
+    #[arg(value_name = "FILE")]
+    what: PathBuf,
+    #[command(flatten)]
+    file: FileArgs,
+    #[command(flatten)]
+    pace: PaceArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// Runs it.
+///
+/// # Errors
+///
+/// When the command line or the file is wrong, or no torcd is running.
+pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+    check_format(ctx.globals.format, "a submission")?;
+    let mut plan = FilePlan::new(load(ctx, &args.what)?, &args.file)?;
+    plan.set_options(args.limits.options(&args.pace, plan.reserve())?);
+    let mut signals = Signals::listen()?;
+    let record = RecordArgs::default();
+    let opening = Target::open(ctx, &record, Some("`submit`"), &mut plan);
+    let target = running::unless_signaled(&mut signals, opening).await?;
+    running::submit(ctx, target, signals, plan, Show::DETACHED).await
+}

@@ -1,0 +1,190 @@
+//! Actions: what a workflow has done at certain points, run by the worker beside the jobs.
+//!
+//! The engine says when; here they become attempts in a lane of their own, which takes no room.
+
+use torc_protocol::event::EventKind;
+use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
+use torc_protocol::result::{AttemptResult, Ending};
+use torc_protocol::spec::{ActionSpec, JobSettings, Trigger as When};
+use torc_protocol::status::JobStatus;
+use torc_protocol::time::Timestamp;
+use torc_protocol::worker::{LaneId, StartJob, WorkerRequest};
+
+use crate::dispatcher::turn::JobChange;
+use crate::dispatcher::{Dispatcher, InFlight, Work};
+use crate::engine::hook::{Hook, Trigger};
+use crate::engine::job::WorkflowKey;
+use crate::store::sql::{Connection, SqlResult};
+use crate::store::tables::action::{self, Action};
+use crate::store::tables::job;
+
+/// So many actions of a workflow run at a time.
+const WIDTH: u32 = 64;
+
+/// Returns how actions are run.
+pub(super) fn settings() -> JobSettings {
+    JobSettings::default()
+}
+
+/// Stores the actions of a workflow; `settings` is the place of those of actions.
+pub(super) fn insert(
+    connection: &Connection,
+    workflow: WorkflowId,
+    specs: &[ActionSpec],
+    settings: u32,
+) -> SqlResult<Vec<Action>> {
+    let mut actions = Vec::with_capacity(specs.len());
+    for (number, spec) in specs.iter().enumerate() {
+        let mut one = Action {
+            id: JobId(0),
+            name: format!("{}#{}", spec.trigger.as_str(), number + 1),
+            trigger: spec.trigger,
+            jobs: spec.jobs.clone(),
+            persistent: spec.persistent,
+            fired: false,
+            attempts: 0,
+        };
+        action::insert(connection, workflow, &mut one, &script(&spec.commands), settings)?;
+        actions.push(one);
+    }
+    Ok(actions)
+}
+
+/// Returns one command line for several, which ends with the first that fails.
+fn script(commands: &[String]) -> String {
+    match commands {
+        [only] => only.clone(),
+        commands => format!("set -e\n{}", commands.join("\n")),
+    }
+}
+
+/// Returns the actions as the engine has them.
+pub(super) fn of(actions: &[Action]) -> Vec<Hook> {
+    let hook = |action: &Action| Hook {
+        trigger: match action.trigger {
+            When::OnWorkflowStart => Trigger::Start,
+            When::OnWorkflowComplete => Trigger::Complete,
+            When::OnJobsReady => Trigger::JobsReady,
+            When::OnJobsComplete => Trigger::JobsEnded,
+            When::OnWorkerStart => Trigger::WorkerStart,
+            When::OnWorkerComplete => Trigger::WorkerComplete,
+        },
+        jobs: action.jobs.clone(),
+        fired: action.fired,
+    };
+    actions.iter().map(hook).collect()
+}
+
+impl Dispatcher {
+    /// Gives an action to the worker.
+    pub(super) fn fire(&mut self, key: WorkflowKey, hook: u32) -> SqlResult<()> {
+        let id = WorkflowId(key.0);
+        let Some(lane) = self.action_lane(id) else { return Ok(()) };
+        let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
+        let Some(one) = active.actions.get_mut(hook as usize) else { return Ok(()) };
+        one.attempts += 1;
+        one.fired = true;
+        let attempt = AttemptId { job: one.id, number: AttemptNumber(one.attempts) };
+        action::set_fired(self.store.writing()?, attempt.job)?;
+        let task = job::task(self.store.reading(), attempt.job)?;
+        self.note_action(attempt, id, JobStatus::Pending, None);
+        let flight = InFlight {
+            work: Work::Action(key, hook),
+            name: task.name.clone(),
+            pid: None,
+            started_at: Timestamp::default(),
+        };
+        self.in_flight.insert(attempt, flight);
+        let start = StartJob { attempt, name: task.name, command: task.command, extra: None };
+        self.turn.start(lane, start);
+        Ok(())
+    }
+
+    /// Returns the lane for the actions of a workflow, and opens it at the worker if it is new.
+    fn action_lane(&mut self, id: WorkflowId) -> Option<LaneId> {
+        self.tell_context(id);
+        let active = self.active.get_mut(&id)?;
+        if let Some(lane) = active.action_lane {
+            return Some(lane);
+        }
+        // From the other end than the lanes of the engine.
+        self.last_action_lane -= 1;
+        let lane = self.last_action_lane;
+        active.action_lane = Some(lane);
+        let settings = settings();
+        self.turn.requests.push(WorkerRequest::Lane { lane, width: WIDTH, workflow: id, settings });
+        Some(lane)
+    }
+
+    /// Takes note of the end of an action.
+    pub(super) fn action_ended(
+        &mut self,
+        attempt: AttemptId,
+        (key, hook): (WorkflowKey, u32),
+        result: &AttemptResult,
+    ) {
+        let id = WorkflowId(key.0);
+        let (status, code) = (result.status(), result.return_code());
+        if !matches!(result.ending, Ending::Withdrawn) {
+            let name = self.action_name(id, hook);
+            let reason = result.reason();
+            let job_id = attempt.job;
+            let kind =
+                EventKind::ActionFinished { job_id, name, status, return_code: code, reason };
+            self.bus.add(id, result.finished_at, kind);
+        }
+        self.note_action(attempt, id, status, Some(code));
+        self.engine.hook_ended(key, hook, &mut self.turn.actions);
+    }
+
+    fn action_name(&self, id: WorkflowId, hook: u32) -> String {
+        let active = self.active.get(&id);
+        let action = active.and_then(|active| active.actions.get(hook as usize));
+        action.map(|action| action.name.clone()).unwrap_or_default()
+    }
+
+    fn note_action(
+        &mut self,
+        attempt: AttemptId,
+        workflow: WorkflowId,
+        status: JobStatus,
+        return_code: Option<i32>,
+    ) {
+        let attempts = attempt.number.0;
+        let change = JobChange { workflow, status, attempts, return_code };
+        self.turn.jobs.insert(attempt.job, change);
+    }
+
+    /// Stops what actions of a workflow still do.
+    pub(super) fn stop_actions(&mut self, id: WorkflowId) {
+        let of_workflow = |flight: &InFlight| match flight.work {
+            Work::Action(key, _) => key.0 == id.0,
+            Work::Job(_) => false,
+        };
+        let attempts: Vec<AttemptId> = self
+            .in_flight
+            .iter()
+            .filter(|(_, flight)| of_workflow(flight))
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        let Some(active) = self.active.get(&id) else { return };
+        if !attempts.is_empty() {
+            let (cause, grace) = (active.cause, active.grace);
+            self.turn.requests.push(WorkerRequest::Stop { attempts, cause, grace });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script;
+
+    #[test]
+    fn several_commands_end_with_the_first_that_fails() {
+        let script = |commands: &[&str]| {
+            script(&commands.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(script(&["a b"]), "a b");
+        assert_eq!(script(&["a b", "c"]), "set -e\na b\nc");
+    }
+}

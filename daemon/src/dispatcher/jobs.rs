@@ -1,0 +1,122 @@
+//! Setting jobs aside and taking them back, and the removal of workflows.
+
+use torc_protocol::id::WorkflowId;
+use torc_protocol::request::{JobSelector, SetDisabled, WorkflowSelector};
+use torc_protocol::response::{Deleted, Disabled, ErrorCode, RequestError};
+use torc_protocol::status::JobStatus;
+use torc_protocol::view::{JobView, WorkflowView};
+
+use crate::dispatcher::Dispatcher;
+use crate::dispatcher::control::not_found;
+use crate::dispatcher::input::Reply;
+use crate::dispatcher::turn::{Turn, not_recorded};
+use crate::engine::job::State;
+use crate::store::sql::SqlError;
+use crate::store::tables::{job, workflow};
+
+impl Dispatcher {
+    pub(super) fn set_disabled(&mut self, request: &SetDisabled, reply: Reply<Disabled>) {
+        match self.try_set_disabled(request) {
+            Ok(disabled) => self.turn.reply(reply, disabled),
+            Err(error) => Turn::refuse(reply, error),
+        }
+    }
+
+    fn try_set_disabled(&mut self, request: &SetDisabled) -> Result<Disabled, RequestError> {
+        let id = self.find_workflow(&request.workflow)?.id;
+        let mut disabled = Disabled { workflow_id: id, changed: 0 };
+        if !self.active.contains_key(&id) {
+            for selector in &request.jobs {
+                disabled.changed += u64::from(self.set_aside(id, selector, request.disabled)?);
+            }
+            return Ok(disabled);
+        }
+        let selected = request.jobs.iter().map(|selector| self.select_job(id, selector));
+        for key in selected.collect::<Result<Vec<_>, _>>()? {
+            let actions = &mut self.turn.actions;
+            let changed = if request.disabled {
+                let before = self.engine.disable(key, actions);
+                matches!(before, Some(State::Blocked | State::Ready))
+            } else {
+                matches!(self.engine.enable(key, actions), Some(State::Disabled))
+            };
+            disabled.changed += u64::from(changed);
+        }
+        Ok(disabled)
+    }
+
+    /// Sets a job of a workflow aside that is not running, or takes it back; returns whether that
+    /// changed anything.
+    fn set_aside(
+        &mut self,
+        id: WorkflowId,
+        selector: &JobSelector,
+        disabled: bool,
+    ) -> Result<bool, RequestError> {
+        let job = self.find_job(selector)?;
+        if job.workflow_id != id {
+            return Err(not_found(format!("workflow {id} has no job {}", job.id)));
+        }
+        let (from, to): (&[JobStatus], _) = if disabled {
+            (&[JobStatus::Blocked, JobStatus::Ready], JobStatus::Disabled)
+        } else {
+            (&[JobStatus::Disabled], JobStatus::Blocked)
+        };
+        if !from.contains(&job.status) {
+            return Ok(false);
+        }
+        let stored = self.store.all_or_nothing(|connection| {
+            job::set(connection, job.id, to, job.attempts, None)?;
+            workflow::count_again(connection, id)
+        });
+        stored.map_err(|error| not_recorded(&error.to_string()))?;
+        Ok(true)
+    }
+
+    pub(super) fn delete(&mut self, selector: &WorkflowSelector, reply: Reply<Deleted>) {
+        match self.try_delete(selector) {
+            Ok(deleted) => self.turn.reply(reply, deleted),
+            Err(error) => Turn::refuse(reply, error),
+        }
+    }
+
+    fn try_delete(&mut self, selector: &WorkflowSelector) -> Result<Deleted, RequestError> {
+        let view = self.find_workflow(selector)?;
+        if self.active.contains_key(&view.id) {
+            let message = format!("workflow {} is running", view.id);
+            return Err(RequestError::new(ErrorCode::WrongState, message)
+                .hint("wait for its end, or cancel it first with `torcctl cancel`"));
+        }
+        self.store
+            .all_or_nothing(|connection| workflow::hide(connection, view.id))
+            .map_err(|error| not_recorded(&error.to_string()))?;
+        self.given_up.push(view.id);
+        Ok(Deleted { workflow_id: view.id, jobs: view.jobs.total })
+    }
+
+    /// Returns the workflow that is named.
+    pub(super) fn find_workflow(
+        &self,
+        selector: &WorkflowSelector,
+    ) -> Result<WorkflowView, RequestError> {
+        workflow::find(self.store.reading(), selector)
+            .map_err(|error| not_recorded(&error.to_string()))?
+            .ok_or_else(|| not_found("there is no such workflow".to_owned()))
+    }
+
+    /// Returns the job that is named.
+    pub(super) fn find_job(&self, selector: &JobSelector) -> Result<JobView, RequestError> {
+        let failed = |error: SqlError| not_recorded(&error.to_string());
+        let (found, what) = match selector {
+            JobSelector::Id(id) => {
+                (job::by_id(self.store.reading(), *id).map_err(failed)?, id.to_string())
+            }
+            JobSelector::Name(workflow, name) => {
+                let id = self.find_workflow(workflow)?.id;
+                let found = job::by_name(self.store.reading(), id, name).map_err(failed)?;
+                (found, format!("'{name}' in workflow {id}"))
+            }
+        };
+        found.ok_or_else(|| not_found(format!("there is no job {what}")))
+    }
+}
