@@ -4,14 +4,18 @@
 
 mod bad_input;
 mod daemon;
+mod examples;
 mod exec;
 mod exec_output;
 mod exec_record;
 mod filters;
 mod lease;
+mod limits;
 mod other_programs;
 mod quiet_disk;
 mod read;
+mod rerun;
+mod run;
 mod signals;
 mod snapshot;
 mod snapshot_load;
