@@ -146,7 +146,8 @@ fn run_all(engine: &mut Engine, mut out: Vec<Action>) -> anyhow::Result<Duration
                 | Action::CancelWaiting(..)
                 | Action::Lane { .. }
                 | Action::Stop { .. }
-                | Action::Fire { .. } => idle = false,
+                | Action::Fire { .. }
+                | Action::StopHook { .. } => idle = false,
             }
         }
         ensure!(!idle, "nothing runs, and it has not ended");

@@ -86,6 +86,11 @@ impl EventBus {
         }
     }
 
+    /// Cuts all watchers off, because nothing will be recorded any more that they could be told.
+    pub fn cut_all(&mut self) {
+        self.watchers.clear();
+    }
+
     /// Lets somebody watch a workflow from here on.
     pub fn watch(&mut self, workflow: WorkflowId) -> Subscription {
         let (sender, receiver) = mpsc::channel(QUEUE);

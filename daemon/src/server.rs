@@ -80,6 +80,9 @@ impl Listening {
         remove_stale(path)?;
         let listener = sys::socket::bind_private(path).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
+        if let Some(dir) = path.parent() {
+            sweep(dir);
+        }
         Ok(Self { listener: Some(listener), path: path.to_owned(), lock_path, _lock: lock })
     }
 
@@ -167,6 +170,22 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     }
 }
 
+/// Removes the sockets of private daemons that were killed together with the torcctl that they were
+/// for, whose process their names tell. What cannot be removed is no harm.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| {
+            name.strip_prefix("exec-")?.strip_suffix(".sock.lock")?.parse::<u32>().ok()
+        });
+        let is_dead = owner.is_some_and(|owner| sys::process::start_time(owner).is_none());
+        if is_dead && let Ok(Some(_lock)) = sys::socket::lock_file(&entry.path()) {
+            let _ = fs::remove_file(entry.path().with_extension(""));
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn is_ours(stream: &UnixStream) -> bool {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == sys::process::uid() => true,
@@ -183,7 +202,32 @@ fn is_ours(stream: &UnixStream) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::connections;
+    use std::fs;
+
+    use super::{connections, sweep};
+    use crate::sys;
+
+    #[test]
+    fn only_the_sockets_of_the_dead_are_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = std::process::id();
+        let names = [format!("exec-{ours}.sock"), format!("exec-{}.sock", u32::MAX)];
+        for name in &names {
+            fs::write(dir.path().join(name), "").unwrap();
+            fs::write(dir.path().join(format!("{name}.lock")), "").unwrap();
+        }
+        let held = dir.path().join(format!("exec-{}.sock.lock", u32::MAX - 1));
+        fs::write(&held, "").unwrap();
+        let lock = sys::socket::lock_file(&held).unwrap().unwrap();
+        sweep(dir.path());
+        let there = |name: &str| dir.path().join(name).exists();
+        assert!(there(&names[0]) && there(&format!("{}.lock", names[0])));
+        assert!(!there(&names[1]) && !there(&format!("{}.lock", names[1])));
+        assert!(held.exists(), "somebody holds it");
+        drop(lock);
+        sweep(dir.path());
+        assert!(!held.exists());
+    }
 
     #[test]
     fn connections_leave_files_for_the_rest() {

@@ -94,7 +94,7 @@ pub struct Restart {
     /// Which.
     pub workflow: WorkflowSelector,
     /// The jobs that are to run.
-    pub jobs: Vec<JobId>,
+    pub jobs: Vec<JobRange>,
     /// What some of them run from now on.
     pub commands: Vec<(JobId, Command)>,
     /// The environment of who asks: that of the first run is forgotten.
@@ -103,6 +103,32 @@ pub struct Restart {
     pub options: RunOptions,
     /// After the reply, stream its events as [`Watch`] does; none is missed.
     pub watch: bool,
+}
+
+/// Jobs of a workflow with numbers that follow each other, actions aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRange {
+    /// The first.
+    pub first: JobId,
+    /// The last.
+    pub last: JobId,
+}
+
+impl JobRange {
+    /// Returns the ranges of these jobs.
+    #[must_use]
+    pub fn of(jobs: impl IntoIterator<Item = JobId>) -> Vec<Self> {
+        let mut jobs: Vec<JobId> = jobs.into_iter().collect();
+        jobs.sort_unstable();
+        let mut ranges: Vec<Self> = Vec::new();
+        for job in jobs {
+            match ranges.last_mut() {
+                Some(range) if job.0 <= range.last.0.saturating_add(1) => range.last = job,
+                _ => ranges.push(Self { first: job, last: job }),
+            }
+        }
+        ranges
+    }
 }
 
 /// Set jobs aside that have not started, or take them back.
@@ -390,4 +416,20 @@ calls! {
     ListFiles -> Many Vec<FileView>;
     ListFileUses -> Many Vec<FileUseView>;
     ListUserData -> Many Vec<UserDataView>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_that_follow_each_other_are_one_range() {
+        let of = |jobs: &[u64]| {
+            let ranges = JobRange::of(jobs.iter().map(|job| JobId(*job)));
+            ranges.iter().map(|range| (range.first.0, range.last.0)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[]), []);
+        assert_eq!(of(&[7]), [(7, 7)]);
+        assert_eq!(of(&[3, 1, 2, 2, 9, u64::MAX]), [(1, 3), (9, 9), (u64::MAX, u64::MAX)]);
+    }
 }

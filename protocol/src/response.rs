@@ -95,17 +95,23 @@ pub struct Canceled {
     pub stopping: u64,
 }
 
-/// The reply to `GetJob`.
+/// The reply to `GetJob`. The lists have at most [`JobDetail::MOST`] entries each: a job may wait for
+/// a million others, and `ListEdges`, `ListFileUses` and `ListResults` have all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobDetail {
     /// The job.
     pub job: JobView,
-    /// Its attempts, first to last.
+    /// Its last attempts, in order; without the command, which is that of the job.
     pub attempts: Vec<ResultView>,
-    /// The names of the jobs that it waits for.
+    /// The names of the first jobs that it waits for.
     pub depends_on: Vec<String>,
-    /// The files that it reads and writes.
+    /// The first files that it reads and writes.
     pub files: Vec<FileUseView>,
+}
+
+impl JobDetail {
+    /// How many entries a list has at most.
+    pub const MOST: usize = 1_000;
 }
 
 /// The reply to `Logs`.

@@ -88,6 +88,9 @@ pub struct AttemptResult {
     pub stdout: Output,
     /// What it wrote to stderr.
     pub stderr: Output,
+    /// Why its output is not whole, although it should have been kept. Then the attempt has failed,
+    /// however the process ended.
+    pub lost_output: Option<String>,
     /// The exit code of the recovery script that was run before it, if one was.
     pub recovery_code: Option<i32>,
     /// What became of its files; none for a job without files, or that was not started.
@@ -103,10 +106,32 @@ pub struct FileStamps {
     pub outputs: Vec<Option<FileStamp>>,
 }
 
+/// A time in nanoseconds, which people see in seconds.
+mod nanoseconds {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_f64(*time as f64 / 1e9)
+        } else {
+            serializer.serialize_i64(*time)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        if deserializer.is_human_readable() {
+            f64::deserialize(deserializer).map(|seconds| (seconds * 1e9).round() as i64)
+        } else {
+            i64::deserialize(deserializer)
+        }
+    }
+}
+
 /// By what a file that has changed is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileStamp {
-    /// When it was modified, in nanoseconds since 1970.
+    /// When it was modified, in nanoseconds since 1970; in JSON a number of seconds.
+    #[serde(with = "nanoseconds")]
     pub modified: i64,
     /// How long it is, in bytes.
     pub bytes: u64,
@@ -125,6 +150,7 @@ impl AttemptResult {
             usage: Usage::default(),
             stdout: Output::None,
             stderr: Output::None,
+            lost_output: None,
             recovery_code: None,
             files: None,
         }
@@ -153,10 +179,11 @@ impl AttemptResult {
     #[must_use]
     pub fn status(&self) -> JobStatus {
         match (&self.ending, self.stopped) {
+            (Ending::Withdrawn, Some(StopCause::Timeout)) => JobStatus::Terminated,
             (Ending::Withdrawn, _) => JobStatus::Canceled,
             (_, Some(StopCause::OutOfMemory)) => JobStatus::Failed,
             (_, Some(_)) => JobStatus::Terminated,
-            (Ending::Exited(0), None) => JobStatus::Completed,
+            (Ending::Exited(0), None) if self.lost_output.is_none() => JobStatus::Completed,
             (_, None) => JobStatus::Failed,
         }
     }
@@ -164,7 +191,7 @@ impl AttemptResult {
     /// Returns in words why it is not simply `exit 0`; empty when it is.
     #[must_use]
     pub fn reason(&self) -> String {
-        let ending = match &self.ending {
+        let mut ending = match &self.ending {
             Ending::Exited(0) => String::new(),
             Ending::Exited(code) => format!("exit code {code}"),
             Ending::Signaled(signal) => format!("signal {signal}"),
@@ -178,6 +205,10 @@ impl AttemptResult {
             Ending::NotRecovered(0) => "in the recovery script".to_owned(),
             Ending::NotRecovered(code) => format!("the recovery script failed: exit code {code}"),
         };
+        if let Some(lost) = &self.lost_output {
+            let separator = if ending.is_empty() { "" } else { "; " };
+            ending = format!("{ending}{separator}output lost: {lost}");
+        }
         let stopped = match self.stopped {
             None => return ending,
             Some(StopCause::Canceled) => "canceled",

@@ -77,9 +77,18 @@ impl ListArgs {
         }
         list.end()?;
         if is_empty && !stdout.format.is_for_programs() && !ctx.globals.quiet {
-            eprintln!("no {}s {whereabouts}", T::NOUN);
+            eprintln!("{}", self.nothing(T::NOUN, whereabouts));
         }
         Ok(exit_code::DONE)
+    }
+
+    /// Returns in words that no `noun` was found; a part that is empty says nothing of the rest.
+    fn nothing(&self, noun: &str, whereabouts: &str) -> String {
+        match (self.limit, self.offset) {
+            (Some(0), _) => format!("no {noun}s shown, as `--limit 0` asks"),
+            (_, 0) => format!("no {noun}s {whereabouts}"),
+            (_, offset) => format!("no {noun}s {whereabouts} after the first {offset}"),
+        }
     }
 }
 
@@ -123,6 +132,16 @@ mod tests {
         let (_, columns) = help.split_once("Columns: ").unwrap();
         let (columns, _) = columns.split_once("\n\n").unwrap();
         columns.split([',', ' ', '\n']).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_part_that_is_empty_says_nothing_of_the_rest() {
+        let said = |limit, offset| {
+            ListArgs { limit, offset, ..ListArgs::default() }.nothing("job", "in workflow 3")
+        };
+        assert_eq!(said(None, 0), "no jobs in workflow 3");
+        assert_eq!(said(Some(0), 0), "no jobs shown, as `--limit 0` asks");
+        assert_eq!(said(Some(5), 9), "no jobs in workflow 3 after the first 9");
     }
 
     fn columns<T: View>() -> Vec<&'static str> {

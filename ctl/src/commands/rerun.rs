@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use torc_protocol::id::JobId;
-use torc_protocol::request::{Restart, Status, WorkflowSelector};
+use torc_protocol::request::{JobRange, Restart, Status, WorkflowSelector};
 use torc_protocol::spec::RunOptions;
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 
@@ -164,8 +164,8 @@ fn restart(
     options: RunOptions,
     keep_order: bool,
 ) -> (Restart, Run) {
-    let jobs: Vec<JobId> = choice.jobs.iter().map(|job| job.job_id).collect();
-    let chosen: HashSet<JobId> = jobs.iter().copied().collect();
+    let chosen: HashSet<JobId> = choice.jobs.iter().map(|job| job.job_id).collect();
+    let jobs = JobRange::of(chosen.iter().copied());
     let outside = choice::outside(record, &chosen);
     let others_failed = outside.failed + outside.terminated > 0;
     let run = Run {
@@ -283,7 +283,7 @@ mod tests {
             .record();
         let choice = choice::failed_jobs(&record, &["a".to_owned()]).unwrap();
         let (restart, run) = restart(&record, choice, RunOptions::default(), true);
-        assert_eq!(restart.jobs, [record.jobs[0].id]);
+        assert_eq!(restart.jobs, JobRange::of([record.jobs[0].id]));
         assert_eq!((run.outside.total, run.outside.failed), (2, 1));
         assert_eq!(run.only, Some(HashSet::from([record.jobs[0].id])));
         assert_eq!(run.order, Some(vec!["a".to_owned()]));

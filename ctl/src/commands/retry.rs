@@ -1,4 +1,4 @@
-//! `torcctl retry`: run again what failed, and what was canceled because of it.
+//! `torcctl retry`: run again what failed, and all that depends on it.
 
 use torc_protocol::request::WorkflowSelector;
 
@@ -17,9 +17,9 @@ Examples:
 
 Exit codes: as those of `torcctl run`";
 
-/// Run again what failed in a workflow, and what was canceled because of it
+/// Run again what failed in a workflow, and all that depends on it
 ///
-/// Files and commands are not looked at; `torcctl run WORKFLOW` does that.
+/// That is what was canceled because of it, and what has run nevertheless. Files and commands are not looked at; `torcctl run WORKFLOW` does that.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -6,8 +6,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use torc_protocol::spec::RunOptions;
+
 use self::args::FileArgs;
 use self::plan::FilePlan;
+use self::room::Machine;
 use crate::commands::running::args::{LimitArgs, PaceArgs, ShowArgs};
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
@@ -25,6 +28,7 @@ use crate::{exit_code, stderr};
 pub(crate) mod args;
 mod kinds;
 pub(crate) mod plan;
+mod room;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,10 +122,11 @@ async fn run_file(ctx: &Context, args: Args) -> Result<u8, CliError> {
     }
     let show = Show::new(ctx, &args.show, "run", false)?;
     let mut plan = FilePlan::new(load(ctx, &args.what)?, &args.file)?;
-    plan.set_options(args.limits.options(&args.pace, plan.reserve())?);
+    let options = args.limits.options(&args.pace, plan.reserve())?;
     if args.dry_run {
-        return print(plan.workflow());
+        return dry_run(ctx, plan.into_workflow(), &options);
     }
+    plan.set_options(options);
     let mut signals = Signals::listen()?;
     let opening = Target::open(ctx, &args.record, show.lasting(), &mut plan);
     let target = running::unless_signaled(&mut signals, opening).await?;
@@ -131,18 +136,25 @@ async fn run_file(ctx: &Context, args: Args) -> Result<u8, CliError> {
 /// Loads a workflow file, and says what of it has no effect.
 pub(crate) fn load(ctx: &Context, file: &Path) -> Result<Workflow, CliError> {
     let workflow = workflow_file::load(file)?;
-    if !ctx.globals.quiet {
-        for warning in &workflow.warnings {
-            stderr::say(&format!("warning: {warning}"));
-        }
-    }
+    warn(ctx, &workflow.warnings);
     Ok(workflow)
 }
 
-/// Prints what a workflow file comes to.
-fn print(workflow: &Workflow) -> Result<u8, CliError> {
+fn warn(ctx: &Context, warnings: &[String]) {
+    if !ctx.globals.quiet {
+        for warning in warnings {
+            stderr::say(&format!("warning: {warning}"));
+        }
+    }
+}
+
+/// Prints what a workflow file comes to, and warns when a run of it would be refused here.
+fn dry_run(ctx: &Context, mut workflow: Workflow, options: &RunOptions) -> Result<u8, CliError> {
+    let too_large = room::warnings(&workflow, options, Machine::here());
+    warn(ctx, &too_large);
+    workflow.warnings.extend(too_large);
     let mut stdout = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer_pretty(&mut stdout, &Listing(workflow)).map_err(io::Error::from)?;
+    serde_json::to_writer_pretty(&mut stdout, &Listing(&workflow)).map_err(io::Error::from)?;
     writeln!(stdout)?;
     stdout.flush()?;
     Ok(exit_code::DONE)

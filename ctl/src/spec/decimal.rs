@@ -23,25 +23,8 @@ impl Decimal {
     /// dates, times and names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let (negative, digits) = match mantissa.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, mantissa),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let leading_zero = whole.len() > 1 && whole.starts_with('0');
-        let point_alone = digits.ends_with('.');
-        if whole.is_empty()
-            || leading_zero
-            || point_alone
-            || !all_digits(whole)
-            || !all_digits(fraction)
-            || whole.len() + fraction.len() > MAX_DIGITS
-        {
+        let Written { negative, whole, fraction, exponent } = Written::of(text)?;
+        if whole.len() + fraction.len() > MAX_DIGITS {
             return None;
         }
         let units: i128 = format!("{whole}{fraction}").parse().ok()?;
@@ -53,6 +36,12 @@ impl Decimal {
         }
         let factor = power_of_ten(scale.unsigned_abs()).filter(|_| scale > -19)?;
         Some(Self { units: units.checked_mul(factor)?, scale: 0 })
+    }
+
+    /// Returns whether `text` writes a number, though it may be too large or too fine to be had.
+    #[must_use]
+    pub fn is_written(text: &str) -> bool {
+        Written::of(text).is_some()
     }
 
     /// Returns whether it is written without a point.
@@ -85,6 +74,37 @@ impl Decimal {
 
     fn units_at(self, scale: u32) -> Option<i128> {
         self.units.checked_mul(power_of_ten(scale - self.scale)?)
+    }
+}
+
+/// The parts of a number as it is written.
+struct Written<'t> {
+    negative: bool,
+    whole: &'t str,
+    fraction: &'t str,
+    exponent: i32,
+}
+
+impl<'t> Written<'t> {
+    fn of(text: &'t str) -> Option<Self> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (negative, digits) = match mantissa.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, mantissa),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let leading_zero = whole.len() > 1 && whole.starts_with('0');
+        let point_alone = digits.ends_with('.');
+        let is_number = !whole.is_empty()
+            && !leading_zero
+            && !point_alone
+            && all_digits(whole)
+            && all_digits(fraction);
+        is_number.then_some(Self { negative, whole, fraction, exponent })
     }
 }
 

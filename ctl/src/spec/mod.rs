@@ -23,6 +23,7 @@ pub mod model;
 pub mod nearest;
 pub mod number_format;
 pub mod parameter;
+pub mod plain_path;
 pub mod quote;
 pub mod resolve;
 pub mod resolved;

@@ -43,7 +43,8 @@ pub enum ParameterError {
         /// The list.
         text: String,
     },
-    /// It is a range of numbers without any number in it. In workflow files only.
+    /// It is a range of numbers that cannot be. On the command line, only one with numbers that are
+    /// too large is refused; the others are text.
     #[error("parameter '{name}': the range {text} {problem}")]
     Range {
         /// The parameter.
@@ -218,10 +219,16 @@ fn parse_values(name: &str, value: &str) -> Result<Values, ParameterError> {
     if let Some(literal) = enclosed(value, '\'', '\'') {
         return Ok(Values::List([literal.to_owned()].into()));
     }
-    Ok(match parse_range(value) {
-        Some(range) => Values::Range(range),
-        None => Values::List([value.to_owned()].into()),
-    })
+    if let Some(range) = parse_range(value) {
+        return Ok(Values::Range(range));
+    }
+    match range_problem(value) {
+        Some(problem @ TOO_LARGE) => {
+            let (name, text) = (name.to_owned(), value.to_owned());
+            Err(ParameterError::Range { name, text, problem })
+        }
+        _ => Ok(Values::List([value.to_owned()].into())),
+    }
 }
 
 fn enclosed(text: &str, open: char, close: char) -> Option<&str> {
@@ -244,13 +251,25 @@ fn parse_range(text: &str) -> Option<DecimalRange> {
 
 /// Returns what is wrong with a text that has the form of a range of numbers but is none.
 fn range_problem(text: &str) -> Option<&'static str> {
-    let numbers: Vec<_> = text.split(':').map(Decimal::parse).collect::<Option<_>>()?;
-    match numbers.as_slice() {
-        [_, _, step] if step.to_f64() == 0.0 => Some("never ends: its step is 0"),
-        [_, _] | [_, _, _] => Some("is empty: its step leads away from its end"),
-        _ => None,
+    let parts: Vec<_> = text.split(':').collect();
+    if !matches!(parts.len(), 2 | 3) || !parts.iter().all(|part| Decimal::is_written(part)) {
+        return None;
     }
+    let numbers: Option<Vec<_>> = parts.into_iter().map(Decimal::parse).collect();
+    let Some(numbers) = numbers else { return Some(TOO_LARGE) };
+    let step = numbers.get(2).map_or(1.0, |step| step.to_f64());
+    let distance = numbers[1].to_f64() - numbers[0].to_f64();
+    Some(if step == 0.0 {
+        "never ends: its step is 0"
+    } else if distance * step < 0.0 {
+        "is empty: its step leads away from its end"
+    } else {
+        TOO_LARGE
+    })
 }
+
+/// What is wrong with a range that is one but cannot be counted.
+const TOO_LARGE: &str = "has a number that is too large or has too many digits";
 
 fn read_values(name: &str, path: &Path) -> Result<Vec<String>, ParameterError> {
     let failed =
@@ -393,6 +412,19 @@ mod tests {
         assert_eq!(error("10:1"), empty);
         assert_eq!(error("1:5:0"), "parameter 'x': the range 1:5:0 never ends: its step is 0");
         assert_eq!(error("[]"), "parameter 'x' has no values");
+    }
+
+    #[test]
+    fn numbers_that_are_too_large_for_a_range_are_refused_everywhere() {
+        let long = format!("1:{}", "9".repeat(40));
+        for range in ["1:99999999999999999999", "0:1:1e-19", "1:1e30", &long] {
+            let expected = format!(
+                "parameter 'x': the range {range} has a number that is too large or has too many \
+                 digits"
+            );
+            assert_eq!(Parameter::in_file("x", range).unwrap_err().to_string(), expected);
+            assert_eq!(error(&format!("x={range}")), expected);
+        }
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! What a torcd answers on the way of a run.
 
 use torc_protocol::event::{Event, EventKind};
-use torc_protocol::id::{Generation, JobId, WorkflowId};
+use torc_protocol::id::{AttemptNumber, Generation, JobId, WorkflowId};
 use torc_protocol::request::Request;
 use torc_protocol::resources::NodeResources;
 use torc_protocol::response::{Response, SnapshotProgress, SubmitAccepted, Submitted, WatchItem};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{
-    JobCounts, JobView, SnapshotFailure, SnapshotPhase, SnapshotStatusView, SnapshotView,
-    StatusView, WorkflowView,
+    JobCounts, JobView, ResultView, SnapshotFailure, SnapshotPhase, SnapshotStatusView,
+    SnapshotView, StatusView, WorkflowView,
 };
 
 /// The workflow that all of it is about.
@@ -118,6 +118,30 @@ pub(crate) fn job(id: u64, name: &str, status: JobStatus) -> JobView {
         memory: None,
         gpus: 0,
         labels: Vec::new(),
+    }
+}
+
+/// Returns the result of a job of it that failed with code 0.
+pub(crate) fn result(id: u64, name: &str, reason: String) -> ResultView {
+    ResultView {
+        job_id: JobId(id),
+        workflow_id: WORKFLOW,
+        name: name.to_owned(),
+        command: format!("make {name}"),
+        attempt: AttemptNumber(1),
+        status: JobStatus::Failed,
+        return_code: Some(0),
+        reason,
+        node: "n1".to_owned(),
+        pid: None,
+        started_at: None,
+        finished_at: None,
+        usage: None,
+        stdout_bytes: 0,
+        stderr_bytes: 0,
+        stdout_path: None,
+        stderr_path: None,
+        recovery_code: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use torc_protocol::id::JobId;
-use torc_protocol::request::{Request, WorkflowSelector};
+use torc_protocol::request::{JobRange, Request, WorkflowSelector};
 use torc_protocol::response::Response;
 use torc_protocol::result::FileStamp;
 use torc_protocol::spec::Command;
@@ -11,7 +11,7 @@ use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::view::{EdgeView, FileUseView, JobCounts, JobView};
 
 use crate::answers::{
-    WORKFLOW, finished, job, not_saved, saved, status, submitted, verbs, watched, workflow,
+    WORKFLOW, finished, job, not_saved, result, saved, status, submitted, verbs, watched, workflow,
 };
 use crate::script::{Script, text};
 
@@ -65,7 +65,7 @@ fn only_what_is_needed_runs_and_only_that_is_counted() {
     assert_eq!(get.workflow, WorkflowSelector::Name("night".to_owned()));
     let Request::Restart(restart) = &requests[5] else { panic!("{requests:?}") };
     assert_eq!(restart.workflow, WorkflowSelector::Id(WORKFLOW));
-    assert_eq!((&restart.jobs[..], restart.watch), (&[JobId(12)][..], true));
+    assert_eq!((restart.jobs.clone(), restart.watch), (JobRange::of([JobId(12)]), true));
     assert_eq!(restart.options.max_parallel_jobs, Some(2));
     assert!(restart.environment.entries().any(|entry| entry.starts_with(b"PATH=")));
 }
@@ -140,7 +140,8 @@ fn retry_runs_what_failed_with_what_was_canceled_because_of_it() {
     let (output, requests) = Script::new(answers).run(&["retry", "3", "--detach", "-q"]);
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "3\n"));
     let Some(Request::Restart(restart)) = requests.last() else { panic!("{requests:?}") };
-    assert_eq!((&restart.jobs[..], restart.watch), (&[JobId(11), JobId(12)][..], false));
+    let expected = JobRange::of([JobId(11), JobId(12)]);
+    assert_eq!((restart.jobs.clone(), restart.watch), (expected, false));
 }
 
 #[test]
@@ -156,7 +157,37 @@ fn retry_of_one_job_reports_only_that_one() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&json["jobs"]["total"], &json["jobs"]["failed"]), (&1.into(), &1.into()));
     let Request::Restart(restart) = &requests[5] else { panic!("{requests:?}") };
-    assert_eq!(restart.jobs, [JobId(12)]);
+    assert_eq!(restart.jobs, JobRange::of([JobId(12)]));
+}
+
+#[test]
+fn retry_of_one_job_says_that_others_failed_before() {
+    let mut answers = opening(WorkflowStatus::Failed, jobs(JobStatus::Failed, JobStatus::Failed));
+    answers.push(watched(
+        1,
+        vec![finished(WorkflowStatus::Failed, JobCounts { failed: 1, ..counts(2) })],
+    ));
+    answers.push(saved());
+    let (output, _) = Script::new(answers).run(&["retry", "--job", "sum"]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    let expected = "1 other job of the workflow has failed before, and did not run now\n";
+    assert!(stderr.contains("1 job completed in ") && stderr.contains(expected), "{stderr}");
+}
+
+#[test]
+fn why_a_job_failed_with_code_zero_is_asked_of_its_result() {
+    let mut failed = jobs(JobStatus::Completed, JobStatus::Failed);
+    failed[1].return_code = Some(0);
+    let mut answers = record("/x", WorkflowStatus::Failed, failed);
+    let reason = "output file missing: x".to_owned();
+    answers.push(vec![Response::Results(vec![result(12, "sum", reason)]), Response::End]);
+    let (output, requests) =
+        Script::new(answers).run(&["retry", "--dry-run", "--format", "ndjson"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["reason"], "failed (output file missing: x)");
+    let Some(Request::ListResults(list)) = requests.last() else { panic!("{requests:?}") };
+    assert_eq!((list.return_code, list.all_attempts), (Some(0), false));
 }
 
 #[test]
@@ -183,7 +214,7 @@ fn with_a_file_its_commands_are_sent_where_they_differ() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let Some(Request::Restart(restart)) = requests.last() else { panic!("{requests:?}") };
     assert_eq!(restart.commands, [(JobId(12), Command::Line("add".to_owned()))]);
-    assert_eq!(restart.jobs, [JobId(12)]);
+    assert_eq!(restart.jobs, JobRange::of([JobId(12)]));
     assert!(text(&output.stderr).contains("  sum: command changed\n"));
 }
 

@@ -146,6 +146,51 @@ fn a_dry_run_prints_what_a_file_comes_to_and_asks_nobody() {
 }
 
 #[test]
+fn a_dry_run_warns_of_jobs_that_no_run_here_would_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let flow = "name: x\nresource_requirements: [{name: big, num_cpus: 1000000}]\n\
+                jobs: [{name: a, command: x, resource_requirements: big}]\n";
+    fs::write(dir.path().join("flow.yaml"), flow).unwrap();
+    let dry_run = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_torcctl"))
+            .args(["run", "flow.yaml", "--dry-run", "--socket", "nobody"])
+            .args(more)
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (json["warnings"].clone(), text(&output.stderr).to_owned())
+    };
+    let (warnings, stderr) = dry_run(&[]);
+    let warning = warnings[0].as_str().unwrap();
+    let expected = "a run here would be refused: no job that requires 'big' can ever start, the \
+                    first is a: it takes 1000000 CPUs, this machine has ";
+    assert!(warning.starts_with(expected), "{warning}");
+    assert_eq!(stderr, format!("warning: {warning}\n"));
+    for more in [["-j", "1"], ["--num-cpus", "1000000"]] {
+        assert_eq!(dry_run(&more), (serde_json::json!([]), String::new()));
+    }
+}
+
+#[test]
+fn in_a_job_of_the_same_torcd_there_is_a_warning() {
+    let stderr = |arguments: &[&str], socket: Option<&str>| {
+        let script = script(WorkflowStatus::Completed, completed(2), vec![saved()]);
+        let mut command = script.command(arguments);
+        let socket = socket.map_or_else(|| script.path("s"), Into::into);
+        let output = command.env("TORC_JOB_ID", "7").env("TORC_SOCKET", socket).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        text(&output.stderr).to_owned()
+    };
+    let warning = "warning: this runs in job 7 of the same torcd: its jobs wait for CPUs, and that \
+                   job holds some\nhint: --standalone runs them beside it\n";
+    assert!(stderr(&["run", "flow.yaml"], None).starts_with(warning));
+    assert!(!stderr(&["run", "flow.yaml", "-q"], None).contains("warning"));
+    assert!(!stderr(&["run", "flow.yaml"], Some("/another")).contains("warning"));
+}
+
+#[test]
 fn an_action_that_failed_is_a_warning() {
     let action = EventKind::ActionFinished {
         job_id: JobId(9),

@@ -2,7 +2,7 @@
 
 use torc_protocol::event::EventKind;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
-use torc_protocol::result::StreamKind;
+use torc_protocol::result::{StopCause, StreamKind};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::JobCounts;
@@ -19,8 +19,11 @@ impl Dispatcher {
     /// Turns the actions of this turn into changes, requests and events, and writes the changes.
     pub(super) fn record(&mut self) -> SqlResult<()> {
         let now = Timestamp::now();
-        for action in std::mem::take(&mut self.turn.actions) {
-            self.carry_out(action, now)?;
+        // What is carried out may bring about more.
+        while !self.turn.actions.is_empty() {
+            for action in std::mem::take(&mut self.turn.actions) {
+                self.carry_out(action, now)?;
+            }
         }
         self.tell_canceled(None, now);
         self.remove_given_up()?;
@@ -45,6 +48,7 @@ impl Dispatcher {
                 self.assign(lane, job, attempt, &gpus)?;
             }
             Action::Fire { workflow, hook } => self.fire(workflow, hook)?,
+            Action::StopHook { workflow, hook } => self.stop_action(workflow, hook),
             Action::Stop { job, attempt } => self.stop_attempt(job, attempt),
             Action::Finish(key, finish, counts) => self.finish(key, finish, counts, now)?,
         }
@@ -100,14 +104,6 @@ impl Dispatcher {
         let attempt = AttemptId { job: id, number: AttemptNumber(number) };
         let last_code = self.turn.jobs.get(&id).and_then(|change| change.return_code);
         let last_code = last_code.or(task.return_code);
-        self.note_state(key, State::Pending, number);
-        let flight = InFlight {
-            work: Work::Job(key),
-            name: task.name.clone(),
-            pid: None,
-            started_at: Timestamp::default(),
-        };
-        self.in_flight.insert(attempt, flight);
         let paths = match self.active.get(&WorkflowId(key.workflow.0)) {
             Some(active) if active.has_files => file::paths(self.store.reading(), id)?,
             _ => file::Paths::default(),
@@ -120,6 +116,14 @@ impl Dispatcher {
             inputs: paths.inputs,
             outputs: paths.outputs,
         };
+        self.note_state(key, State::Pending, number);
+        let flight = InFlight {
+            work: Work::Job(key),
+            name: task.name.clone(),
+            pid: None,
+            started_at: Timestamp::default(),
+        };
+        self.in_flight.insert(attempt, flight);
         let extra = (extra != StartExtra::default()).then(|| Box::new(extra));
         self.turn.start(lane, StartJob { attempt, name: task.name, command: task.command, extra });
         Ok(())
@@ -151,7 +155,10 @@ impl Dispatcher {
         let Some(id) = self.job_id(key) else { return };
         let Some(active) = self.active.get(&WorkflowId(key.workflow.0)) else { return };
         let attempt = AttemptId { job: id, number: AttemptNumber(number) };
-        let (cause, grace) = (active.cause, active.grace);
+        let (cause, grace) = match active.canceled.get(&key) {
+            Some(grace) => (StopCause::Canceled, *grace),
+            None => (active.cause, active.grace),
+        };
         let own = self.engine.job(key).map(|job| active.settings[job.settings as usize].grace);
         self.silence.ask(self.moment(), grace.or(own).map_or(0, |grace| grace.0));
         match self.turn.requests.last_mut() {

@@ -1,5 +1,7 @@
 //! Gives a workflow to the engine: one that was submitted, is run again, or was found at start.
 
+use std::collections::HashMap;
+
 use torc_protocol::id::{JobId, WorkflowId};
 use torc_protocol::result::StopCause;
 use torc_protocol::spec::{
@@ -25,13 +27,15 @@ pub(super) struct Prepared {
     pub(super) graph: Graph,
     pub(super) actions: Vec<Action>,
     pub(super) has_files: bool,
+    /// So many jobs had failed before this run, and do not count for it.
+    pub(super) failed_before: u64,
 }
 
 impl Dispatcher {
     /// Gives a workflow to the engine.
     pub(super) fn activate(&mut self, id: WorkflowId, prepared: Prepared) {
-        let Prepared { context, settings, options, jobs, ids, graph, actions, has_files } =
-            prepared;
+        let Prepared { context, settings, options, jobs, ids, graph, actions, .. } = prepared;
+        let (has_files, failed_before) = (prepared.has_files, prepared.failed_before);
         let total = jobs.len() as u64;
         let submission = Submission {
             jobs,
@@ -39,7 +43,7 @@ impl Dispatcher {
             graph,
             room: room(&options),
             limit: options.time_limit.map(|limit| self.limit(limit)),
-            halt: options.halt.map(|halt| engine_halt(halt, total)),
+            halt: options.halt.map(|halt| engine_halt(halt, total, failed_before)),
             hooks: hooks::of(&actions),
         };
         let active = Active {
@@ -54,6 +58,7 @@ impl Dispatcher {
             // Of what the engine stops unasked, only a halt has no other mark.
             cause: StopCause::Halted,
             grace: None,
+            canceled: HashMap::new(),
         };
         self.active.insert(id, active);
         self.turn.changed.insert(id);
@@ -116,12 +121,12 @@ pub(super) fn room(options: &RunOptions) -> Room {
     }
 }
 
-fn engine_halt(halt: Halt, total: u64) -> submission::Halt {
+fn engine_halt(halt: Halt, total: u64, failed_before: u64) -> submission::Halt {
     let after = match halt.after {
         HaltAfter::Jobs(jobs) => jobs,
         HaltAfter::Share(share) => (u128::from(total) * u128::from(share)).div_ceil(10_000) as u64,
     };
-    submission::Halt { after: after.max(1), now: halt.now }
+    submission::Halt { after: after.max(1).saturating_add(failed_before), now: halt.now }
 }
 
 #[cfg(test)]
@@ -139,9 +144,15 @@ mod tests {
     #[test]
     fn a_share_of_the_jobs_is_at_least_one() {
         let after = |share, total| {
-            engine_halt(Halt { after: HaltAfter::Share(share), now: false }, total).after
+            engine_halt(Halt { after: HaltAfter::Share(share), now: false }, total, 0).after
         };
         assert_eq!((after(1_000, 100), after(1_001, 100), after(1, 10)), (10, 11, 1));
         assert_eq!(after(0, 10), 1);
+    }
+
+    #[test]
+    fn what_failed_in_an_earlier_run_does_not_count() {
+        let halt = Halt { after: HaltAfter::Jobs(2), now: false };
+        assert_eq!(engine_halt(halt, 100, 5).after, 7);
     }
 }

@@ -5,7 +5,7 @@
 
 use torc_protocol::request::SubmitFiles;
 use torc_protocol::response::{ErrorCode, RequestError};
-use torc_protocol::spec::{Command, JobSettings, JobSpec, RunOptions, WorkflowSpec};
+use torc_protocol::spec::{Command, Environment, JobSettings, JobSpec, RunOptions, WorkflowSpec};
 use torc_protocol::time::{Span, Timestamp};
 
 use crate::dispatcher::{Dispatcher, activation};
@@ -20,6 +20,16 @@ const MAX_DESCRIPTION: usize = 1024 * 1024;
 const MAX_COMMAND: usize = 2 * 1024 * 1024;
 /// The largest environment in bytes, of a workflow or added to it by settings.
 const MAX_ENVIRONMENT: usize = 6 * 1024 * 1024;
+/// The largest list of files of a job in bytes.
+const MAX_PATHS: usize = 8 * 1024 * 1024;
+/// The longest list of labels in bytes.
+const MAX_LABELS: usize = 64 * 1024;
+/// What decoding counts for the length of a text, or for a number.
+const ENTRY: usize = 8;
+/// The largest number of GPUs.
+const MAX_GPUS: u32 = 4_096;
+/// The largest memory in bytes, an exbibyte.
+const MAX_MEMORY: u64 = 1 << 60;
 /// The longest time that can be recorded.
 const MAX_SPAN: Span = Span(i64::MAX as u64);
 
@@ -46,9 +56,9 @@ impl Dispatcher {
                 return Err(invalid(format!("'{path}' is not an absolute path")));
             }
         }
-        check_length("the environment", spec.context.environment.0.len(), MAX_ENVIRONMENT)?;
+        check_environment(&spec.context.environment)?;
         for action in &spec.actions {
-            let commands = action.commands.iter().map(|command| command.len() + 1);
+            let commands = action.commands.iter().map(|command| command.len() + ENTRY);
             check_length("the commands of an action", commands.sum(), MAX_COMMAND)?;
         }
         spec.settings.iter().try_for_each(check_settings)?;
@@ -63,6 +73,12 @@ impl Dispatcher {
         if options.capacity.cpus == Some(0) {
             return Err(invalid("a workflow that has no CPU never ends".to_owned()));
         }
+        let gpus = options.capacity.gpus.unwrap_or(0);
+        if gpus > MAX_GPUS {
+            return Err(invalid(format!("no node has {gpus} GPUs, the limit is {MAX_GPUS}")));
+        }
+        let labels = options.labels.iter().map(|label| label.len() + ENTRY);
+        check_length("the labels of a run", labels.sum(), MAX_LABELS)?;
         if let Some(limit) = options.time_limit.filter(|limit| limit.stop_at <= Timestamp::now()) {
             let late = Timestamp::now().since(limit.stop_at).as_secs_f64();
             return Err(invalid(format!("the time of the run was over {late:.0} s ago"))
@@ -129,10 +145,20 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 fn check_settings(settings: &JobSettings) -> Result<(), RequestError> {
-    let added = settings.environment.iter().map(|(name, value)| name.len() + value.len());
+    let added = settings.environment.iter().map(variable_bytes);
     check_length("the environment of a job", added.sum(), MAX_ENVIRONMENT)?;
-    let scripts = settings.retry.iter().filter_map(|rule| rule.recovery_script.as_ref());
-    check_length("the recovery scripts of a job", scripts.map(String::len).sum(), MAX_COMMAND)?;
+    let rules = settings.retry.iter().map(|rule| {
+        rule.exit_codes.len() * ENTRY + rule.recovery_script.as_ref().map_or(0, String::len) + ENTRY
+    });
+    check_length("the failure handler of a job", rules.sum(), MAX_COMMAND)?;
+    let labels = settings.labels.iter().map(|label| label.len() + ENTRY);
+    check_length("the labels of a job", labels.sum(), MAX_LABELS)?;
+    let requirements = settings.requirements.as_deref().unwrap_or_default();
+    check_length("the name of what a job requires", requirements.len(), MAX_NAME)?;
+    if settings.memory.is_some_and(|memory| memory > MAX_MEMORY) {
+        return Err(invalid("a job takes more memory than there is".to_owned())
+            .hint("memory is counted in bytes"));
+    }
     let dir = settings.working_dir.as_deref().unwrap_or_default();
     check_length("the path of a directory", dir.len(), MAX_NAME)?;
     let spans = [settings.retry_delay, settings.grace, settings.timeout.unwrap_or_default()];
@@ -177,7 +203,7 @@ pub(super) fn check_job(job: &JobSpec, known: Known) -> Result<(), RequestError>
     {
         return Err(invalid(format!("job '{}' names user data that was not sent", job.name)));
     }
-    let added = job.environment.iter().map(|(name, value)| name.len() + value.len());
+    let added = job.environment.iter().map(variable_bytes);
     check_length(&format!("the environment of job '{}'", job.name), added.sum(), MAX_COMMAND)?;
     let script = job.invocation_script.as_ref().map_or(0, String::len);
     check_length(
@@ -187,11 +213,39 @@ pub(super) fn check_job(job: &JobSpec, known: Known) -> Result<(), RequestError>
     )
 }
 
+/// Checks that the paths of a job, each of which takes so much room, fit into the frame that brings
+/// it to a worker.
+pub(super) fn check_paths(job: &JobSpec, path_bytes: &[u32]) -> Result<(), RequestError> {
+    let places = job.inputs.iter().chain(&job.outputs);
+    let bytes =
+        places.map(|place| path_bytes.get(*place as usize).map_or(0, |bytes| *bytes as usize));
+    check_length(&format!("the list of files of job '{}'", job.name), bytes.sum(), MAX_PATHS)
+}
+
+/// Returns how much room a path takes in a frame, about.
+pub(super) fn path_bytes(path: &str) -> u32 {
+    (path.len() + ENTRY) as u32
+}
+
+fn variable_bytes((name, value): &(String, String)) -> usize {
+    name.len() + value.len() + 2 * ENTRY
+}
+
+/// Checks the environment that a workflow is run in.
+pub(super) fn check_environment(environment: &Environment) -> Result<(), RequestError> {
+    check_length("the environment", environment.0.len(), MAX_ENVIRONMENT)
+}
+
+/// Checks a command that takes the place of another.
+pub(super) fn check_command(command: &Command) -> Result<(), RequestError> {
+    check_length("a command", command_bytes(command), MAX_COMMAND)
+}
+
 /// Returns how much room a command takes in a frame, about.
 pub(super) fn command_bytes(command: &Command) -> usize {
     match command {
         Command::Line(line) => line.len(),
-        Command::Argv(argv) => argv.iter().map(|word| word.len() + 4).sum(),
+        Command::Argv(argv) => argv.iter().map(|word| word.len() + ENTRY).sum(),
     }
 }
 

@@ -70,9 +70,12 @@ impl Dispatcher {
 
     fn finished(&mut self, attempt: AttemptId, result: AttemptResult) {
         let Some(flight) = self.in_flight.remove(&attempt) else { return };
-        let withdrawn = result.ending == Ending::Withdrawn;
+        let withdrawn = outcome_of(&result) == Outcome::Withdrawn;
         match flight.work {
             Work::Job(job) => {
+                if let Some(active) = self.active.get_mut(&flight.workflow()) {
+                    active.canceled.remove(&job);
+                }
                 let outcome = outcome_of(&result);
                 let end = End { outcome, code: result.return_code(), took: result.usage.wall.0 };
                 let now = self.moment();
@@ -187,8 +190,8 @@ impl Dispatcher {
 
 fn outcome_of(result: &AttemptResult) -> Outcome {
     match (&result.ending, result.stopped) {
-        (Ending::Withdrawn, _) => Outcome::Withdrawn,
         (_, Some(StopCause::Timeout)) => Outcome::TimedOut,
+        (Ending::Withdrawn, _) => Outcome::Withdrawn,
         (_, Some(StopCause::OutOfMemory)) => Outcome::Failure,
         (
             _,
@@ -199,7 +202,7 @@ fn outcome_of(result: &AttemptResult) -> Outcome {
                 | StopCause::Halted,
             ),
         ) => Outcome::Stopped,
-        (Ending::Exited(0), None) => Outcome::Success,
+        (Ending::Exited(0), None) if result.lost_output.is_none() => Outcome::Success,
         (Ending::NotRecovered(_), None) => Outcome::Unretryable,
         (_, None) => Outcome::Failure,
     }

@@ -16,8 +16,8 @@ use crate::dispatcher::actions::job_counts;
 use crate::dispatcher::input::{Reply, StopRequest, Totals};
 use crate::dispatcher::turn::{Turn, not_recorded};
 use crate::engine::job::{JobKey, State, WorkflowKey};
+use crate::store::tables::job;
 use crate::store::tables::snapshot::{self, Author};
-use crate::store::tables::{job, workflow};
 
 impl Dispatcher {
     pub(super) fn cancel(&mut self, request: &Cancel, reply: Reply<Canceled>) {
@@ -28,27 +28,28 @@ impl Dispatcher {
     }
 
     fn try_cancel(&mut self, request: &Cancel) -> Result<Canceled, RequestError> {
-        let found = workflow::find(self.store.reading(), &request.workflow);
-        let found = found.map_err(|error| not_recorded(&error.to_string()))?;
-        let id = found.ok_or_else(|| not_found("there is no such workflow".to_owned()))?.id;
+        let id = self.find_workflow(&request.workflow)?.id;
         let mut canceled = Canceled { workflow_id: id, canceled: 0, stopping: 0 };
         if !self.active.contains_key(&id) {
             return Ok(canceled);
         }
         let selected = request.jobs.iter().map(|selector| self.select_job(id, selector));
         let keys = selected.collect::<Result<Vec<_>, _>>()?;
-        if let Some(active) = self.active.get_mut(&id) {
-            active.cause = StopCause::Canceled;
-            active.grace = request.grace;
-        }
         if request.jobs.is_empty() {
+            if let Some(active) = self.active.get_mut(&id) {
+                active.cause = StopCause::Canceled;
+                active.grace = request.grace;
+                active.canceled.clear();
+            }
             let key = WorkflowKey(id.0);
             let counts = self.engine.cancel(key, &mut self.turn.actions).unwrap_or((0, 0));
             (canceled.canceled, canceled.stopping) = counts;
-            self.stop_actions(id);
             return Ok(canceled);
         }
         for key in keys {
+            if let Some(active) = self.active.get_mut(&id) {
+                active.canceled.insert(key, request.grace);
+            }
             match self.engine.cancel_job(key, &mut self.turn.actions) {
                 Some(State::Blocked | State::Ready | State::Disabled) => canceled.canceled += 1,
                 Some(State::Pending | State::Running) => canceled.stopping += 1,
@@ -82,11 +83,11 @@ impl Dispatcher {
         for active in self.active.values_mut() {
             active.cause = cause;
             active.grace = grace;
+            active.canceled.clear();
         }
         let keys: Vec<WorkflowKey> = self.engine.running().collect();
         for key in keys {
             self.engine.cancel(key, &mut self.turn.actions);
-            self.stop_actions(WorkflowId(key.0));
         }
     }
 
@@ -157,6 +158,7 @@ impl Dispatcher {
             for active in self.active.values_mut() {
                 active.cause = StopCause::Shutdown;
                 active.grace = request.grace;
+                active.canceled.clear();
             }
             self.engine.stop(&mut self.turn.actions);
         }

@@ -7,11 +7,12 @@ use torc_protocol::view::JobView;
 
 use crate::dispatcher::admission::{bytes, in_words};
 use crate::dispatcher::input::Reply;
-use crate::dispatcher::turn::Turn;
+use crate::dispatcher::turn::{Turn, not_recorded};
 use crate::dispatcher::{Active, Dispatcher};
 use crate::engine::explain::{Explanation as Why, Wait};
 use crate::engine::job::{JobKey, WorkflowKey};
 use crate::engine::resources::Need;
+use crate::store::sql::{Connection, SqlResult};
 use crate::store::tables::job;
 
 /// Reasons, and what to do about them.
@@ -27,9 +28,16 @@ impl Dispatcher {
 
     fn try_explain(&self, selector: &JobSelector) -> Result<Explanation, RequestError> {
         let job = self.find_job(selector)?;
-        let Some(active) = self.active.get(&job.workflow_id) else { return Ok(at_rest(job)) };
+        let Some(active) = self.active.get(&job.workflow_id) else { return self.at_rest(job) };
+        if job.status.is_final() {
+            return self.at_rest(job);
+        }
         let (reasons, hint) = self.explain_active(&job, active);
         Ok(Explanation { job, reasons, hint })
+    }
+
+    fn at_rest(&self, job: JobView) -> Result<Explanation, RequestError> {
+        at_rest(self.store.reading(), job).map_err(|error| not_recorded(&error.to_string()))
     }
 
     fn explain_active(&self, job: &JobView, active: &Active) -> Answer {
@@ -131,11 +139,21 @@ fn room_in_words(need: Need, free: Need, total: Need) -> String {
     format!("it takes {}", parts.join("; "))
 }
 
-/// Explains a job of a workflow that is not running.
-#[must_use]
-pub fn at_rest(job: JobView) -> Explanation {
-    let (reasons, hint) = explain_ended(&job);
-    Explanation { job, reasons, hint }
+/// Explains a job for which nothing is done any more, or of a workflow that is not running.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn at_rest(connection: &Connection, job: JobView) -> SqlResult<Explanation> {
+    let (mut reasons, hint) = explain_ended(&job);
+    if job.status == JobStatus::Canceled {
+        let failed = job::first_failed_dependency(connection, job.id)?;
+        reasons = vec![match failed {
+            Some((name, status)) => format!("it was canceled, because {name} is {status}"),
+            None => "it was canceled".to_owned(),
+        }];
+    }
+    Ok(Explanation { job, reasons, hint })
 }
 
 /// Explains a job that nothing is done for.
@@ -146,10 +164,7 @@ fn explain_ended(job: &JobView) -> Answer {
         JobStatus::Completed => (vec!["it has completed".to_owned()], None),
         JobStatus::Failed => (vec![format!("it has failed{code}")], again("retry")),
         JobStatus::Terminated => (vec![format!("it was stopped{code}")], again("retry")),
-        JobStatus::Canceled => {
-            let reason = "it was canceled, or what it waits for did not complete";
-            (vec![reason.to_owned()], again("run"))
-        }
+        JobStatus::Canceled => (vec!["it was canceled".to_owned()], again("run")),
         JobStatus::Disabled => {
             let hint = format!("torcctl jobs enable {}", job.id);
             (vec!["it is disabled".to_owned()], Some(hint))

@@ -12,10 +12,11 @@ use torc_protocol::worker::{LaneId, StartJob, WorkerRequest};
 
 use crate::dispatcher::turn::JobChange;
 use crate::dispatcher::{Dispatcher, InFlight, Work};
+use crate::engine::action::Action;
 use crate::engine::hook::{Hook, Trigger};
 use crate::engine::job::WorkflowKey;
 use crate::store::sql::{Connection, SqlResult};
-use crate::store::tables::action::{self, Action};
+use crate::store::tables::action::{self, Action as Row};
 use crate::store::tables::job;
 
 /// So many actions of a workflow run at a time.
@@ -32,10 +33,10 @@ pub(super) fn insert(
     workflow: WorkflowId,
     specs: &[ActionSpec],
     settings: u32,
-) -> SqlResult<Vec<Action>> {
+) -> SqlResult<Vec<Row>> {
     let mut actions = Vec::with_capacity(specs.len());
     for (number, spec) in specs.iter().enumerate() {
-        let mut one = Action {
+        let mut one = Row {
             id: JobId(0),
             name: format!("{}#{}", spec.trigger.as_str(), number + 1),
             trigger: spec.trigger,
@@ -59,8 +60,8 @@ fn script(commands: &[String]) -> String {
 }
 
 /// Returns the actions as the engine has them.
-pub(super) fn of(actions: &[Action]) -> Vec<Hook> {
-    let hook = |action: &Action| Hook {
+pub(super) fn of(actions: &[Row]) -> Vec<Hook> {
+    let hook = |action: &Row| Hook {
         trigger: match action.trigger {
             When::OnWorkflowStart => Trigger::Start,
             When::OnWorkflowComplete => Trigger::Complete,
@@ -76,9 +77,13 @@ pub(super) fn of(actions: &[Action]) -> Vec<Hook> {
 }
 
 impl Dispatcher {
-    /// Gives an action to the worker.
+    /// Gives an action to the worker; where there will be none any more, it is never done.
     pub(super) fn fire(&mut self, key: WorkflowKey, hook: u32) -> SqlResult<()> {
         let id = WorkflowId(key.0);
+        if self.no_worker {
+            self.engine.hook_ended(key, hook, &mut self.turn.actions);
+            return Ok(());
+        }
         let Some(lane) = self.action_lane(id) else { return Ok(()) };
         let Some(active) = self.active.get_mut(&id) else { return Ok(()) };
         let Some(one) = active.actions.get_mut(hook as usize) else { return Ok(()) };
@@ -124,6 +129,12 @@ impl Dispatcher {
         result: &AttemptResult,
     ) {
         let id = WorkflowId(key.0);
+        if result.ending == Ending::Withdrawn && result.stopped.is_none() && !self.no_worker {
+            // The worker died before it began.
+            self.take_back(id, hook);
+            self.turn.actions.push(Action::Fire { workflow: key, hook });
+            return;
+        }
         let (status, code) = (result.status(), result.return_code());
         if !matches!(result.ending, Ending::Withdrawn) {
             let name = self.action_name(id, hook);
@@ -135,6 +146,14 @@ impl Dispatcher {
         }
         self.note_action(attempt, id, status, Some(code));
         self.engine.hook_ended(key, hook, &mut self.turn.actions);
+    }
+
+    /// Forgets an attempt of an action that never began.
+    fn take_back(&mut self, id: WorkflowId, hook: u32) {
+        let active = self.active.get_mut(&id);
+        if let Some(one) = active.and_then(|active| active.actions.get_mut(hook as usize)) {
+            one.attempts -= 1;
+        }
     }
 
     fn action_name(&self, id: WorkflowId, hook: u32) -> String {
@@ -155,21 +174,14 @@ impl Dispatcher {
         self.turn.jobs.insert(attempt.job, change);
     }
 
-    /// Stops what actions of a workflow still do.
-    pub(super) fn stop_actions(&mut self, id: WorkflowId) {
-        let of_workflow = |flight: &InFlight| match flight.work {
-            Work::Action(key, _) => key.0 == id.0,
-            Work::Job(_) => false,
-        };
-        let attempts: Vec<AttemptId> = self
-            .in_flight
-            .iter()
-            .filter(|(_, flight)| of_workflow(flight))
-            .map(|(attempt, _)| *attempt)
-            .collect();
-        let Some(active) = self.active.get(&id) else { return };
-        if !attempts.is_empty() {
+    /// Stops what an action still does.
+    pub(super) fn stop_action(&mut self, key: WorkflowKey, hook: u32) {
+        let Some(active) = self.active.get(&WorkflowId(key.0)) else { return };
+        let Some(one) = active.actions.get(hook as usize) else { return };
+        let attempt = AttemptId { job: one.id, number: AttemptNumber(one.attempts) };
+        if self.in_flight.contains_key(&attempt) {
             let (cause, grace) = (active.cause, active.grace);
+            let attempts = vec![attempt];
             self.turn.requests.push(WorkerRequest::Stop { attempts, cause, grace });
         }
     }

@@ -26,9 +26,7 @@ impl Dispatcher {
         let id = self.find_workflow(&request.workflow)?.id;
         let mut disabled = Disabled { workflow_id: id, changed: 0 };
         if !self.active.contains_key(&id) {
-            for selector in &request.jobs {
-                disabled.changed += u64::from(self.set_aside(id, selector, request.disabled)?);
-            }
+            disabled.changed = self.set_aside(id, request)?;
             return Ok(disabled);
         }
         let selected = request.jobs.iter().map(|selector| self.select_job(id, selector));
@@ -45,32 +43,33 @@ impl Dispatcher {
         Ok(disabled)
     }
 
-    /// Sets a job of a workflow aside that is not running, or takes it back; returns whether that
-    /// changed anything.
-    fn set_aside(
-        &mut self,
-        id: WorkflowId,
-        selector: &JobSelector,
-        disabled: bool,
-    ) -> Result<bool, RequestError> {
-        let job = self.find_job(selector)?;
-        if job.workflow_id != id {
-            return Err(not_found(format!("workflow {id} has no job {}", job.id)));
-        }
-        let (from, to): (&[JobStatus], _) = if disabled {
+    /// Sets jobs of a workflow aside that is not running, or takes them back; returns how many.
+    fn set_aside(&mut self, id: WorkflowId, request: &SetDisabled) -> Result<u64, RequestError> {
+        let (from, to): (&[JobStatus], _) = if request.disabled {
             (&[JobStatus::Blocked, JobStatus::Ready], JobStatus::Disabled)
         } else {
             (&[JobStatus::Disabled], JobStatus::Blocked)
         };
-        if !from.contains(&job.status) {
-            return Ok(false);
+        let mut chosen = Vec::new();
+        for selector in &request.jobs {
+            let job = self.find_job(selector)?;
+            if job.workflow_id != id {
+                return Err(not_found(format!("workflow {id} has no job {}", job.id)));
+            }
+            if from.contains(&job.status) {
+                chosen.push((job.id, job.attempts));
+            }
         }
+        chosen.sort_unstable();
+        chosen.dedup();
         let stored = self.store.all_or_nothing(|connection| {
-            job::set(connection, job.id, to, job.attempts, None)?;
+            for (job, attempts) in &chosen {
+                job::set(connection, *job, to, *attempts, None)?;
+            }
             workflow::count_again(connection, id)
         });
         stored.map_err(|error| not_recorded(&error.to_string()))?;
-        Ok(true)
+        Ok(chosen.len() as u64)
     }
 
     pub(super) fn delete(&mut self, selector: &WorkflowSelector, reply: Reply<Deleted>) {

@@ -134,6 +134,8 @@ struct Active {
     /// Why its attempts are stopped.
     cause: StopCause,
     grace: Option<Span>,
+    /// Jobs that are canceled one by one and have not ended, each with its grace.
+    canceled: HashMap<JobKey, Option<Span>>,
 }
 
 /// An attempt that the worker has.
@@ -305,6 +307,7 @@ impl Dispatcher {
     fn break_off(&mut self, reason: &str) {
         tracing::error!("the database takes no more changes, so all jobs are stopped: {reason}");
         self.broken = Some(reason.to_owned());
+        self.bus.cut_all();
         self.stop_all_attempts(None);
     }
 

@@ -1,21 +1,19 @@
 //! A workflow that has ended, or is paused, and is run again.
 
-use std::collections::HashSet;
-
 use torc_protocol::event::EventKind;
 use torc_protocol::id::JobId;
 use torc_protocol::request::Restart;
 use torc_protocol::response::{ErrorCode, RequestError, Submitted};
 use torc_protocol::spec::{JobContext, RunOptions};
-use torc_protocol::status::JobStatus;
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::WorkflowView;
 
-use crate::dispatcher::Dispatcher;
 use crate::dispatcher::activation::Prepared;
+use crate::dispatcher::admission::{check_command, check_environment};
 use crate::dispatcher::control::not_found;
 use crate::dispatcher::input::{Input, Reply};
 use crate::dispatcher::turn::{Turn, not_recorded};
+use crate::dispatcher::{Dispatcher, restore};
 use crate::engine::graph::{Dependencies, Graph};
 use crate::engine::job::{Job, State};
 use crate::event_bus::Subscription;
@@ -34,8 +32,8 @@ impl Dispatcher {
             return;
         }
         match self.try_restart(&request) {
-            Ok((view, prepared)) => {
-                let (id, jobs) = (view.id, request.jobs.len() as u64);
+            Ok((view, prepared, jobs)) => {
+                let id = view.id;
                 let live = request.watch.then(|| self.bus.watch(id));
                 let kind = EventKind::WorkflowRestarted { name: view.name, jobs };
                 self.bus.add(id, Timestamp::now(), kind);
@@ -46,42 +44,53 @@ impl Dispatcher {
         }
     }
 
-    fn try_restart(&mut self, request: &Restart) -> Result<(WorkflowView, Prepared), RequestError> {
+    /// Resets what is to run again, and returns how many jobs that are.
+    fn try_restart(
+        &mut self,
+        request: &Restart,
+    ) -> Result<(WorkflowView, Prepared, u64), RequestError> {
         self.check_open()?;
         let sqlite = |error: SqlError| not_recorded(&error.to_string());
-        let found = workflow::find(self.store.reading(), &request.workflow).map_err(sqlite)?;
-        let view = found.ok_or_else(|| not_found("there is no such workflow".to_owned()))?;
+        let view = self.find_workflow(&request.workflow)?;
         let id = view.id;
         if self.active.contains_key(&id) {
             let message = format!("workflow {id} is running");
             return Err(RequestError::new(ErrorCode::WrongState, message)
                 .hint("wait for its end with `torcctl wait`, or cancel it"));
         }
+        check_environment(&request.environment)?;
+        request.commands.iter().try_for_each(|(_, command)| check_command(command))?;
         let kinds = settings::list(self.store.reading(), id).map_err(sqlite)?;
         self.check_options(&request.options)?;
         self.check_room(&kinds, &request.options)?;
         let states = job::states(self.store.reading(), id).map_err(sqlite)?;
-        let known: HashSet<JobId> = states.iter().map(|job| job.id).collect();
-        let commands = request.commands.iter().map(|(job, _)| job);
-        if let Some(stranger) = request.jobs.iter().chain(commands).find(|job| !known.contains(job))
-        {
-            return Err(not_found(format!("workflow {id} has no job {stranger}")));
-        }
-        self.store
-            .all_or_nothing(|connection| {
-                workflow::reopen(connection, id, &request.options)?;
-                settings::insert_environment(connection, id, &request.environment)?;
-                action::rearm(connection, id)?;
-                for (job, command) in &request.commands {
-                    job::set_command(connection, *job, command)?;
-                }
-                request.jobs.iter().try_for_each(|job| job::reset(connection, *job))
-            })
-            .map_err(sqlite)?;
-        let again: HashSet<JobId> = request.jobs.iter().copied().collect();
-        let jobs = states.iter().map(|job| restarted(job, again.contains(&job.id))).collect();
+        let again = chosen(request, &states)?;
+        let jobs: Vec<Job> = states
+            .iter()
+            .zip(&again)
+            .map(|(job, again)| if *again { reset(job) } else { kept(job) })
+            .collect();
+        let failed = |job: &&Job| matches!(job.state, State::Failed | State::Terminated);
+        let failed_before = jobs.iter().filter(failed).count() as u64;
+        // All that can fail comes before anything is written.
         let prepared = self.prepare(&view, &states, jobs).map_err(sqlite)??;
-        Ok((view, Prepared { options: request.options.clone(), ..prepared }))
+        let stored = self.store.all_or_nothing(|connection| {
+            workflow::reopen(connection, id, &request.options)?;
+            settings::insert_environment(connection, id, &request.environment)?;
+            action::rearm(connection, id)?;
+            for (job, command) in &request.commands {
+                job::set_command(connection, *job, command)?;
+            }
+            for (job, _) in states.iter().zip(&again).filter(|(_, again)| **again) {
+                job::reset(connection, job.id)?;
+            }
+            action::list(connection, id)
+        });
+        let actions = stored.map_err(sqlite)?;
+        let context = JobContext { environment: request.environment.clone(), ..prepared.context };
+        let options = request.options.clone();
+        let count = again.iter().filter(|again| **again).count() as u64;
+        Ok((view, Prepared { context, options, actions, failed_before, ..prepared }, count))
     }
 
     /// Puts together what the database has of a workflow that is to go on, but for how it is run.
@@ -109,25 +118,45 @@ impl Dispatcher {
             graph,
             actions,
             has_files,
+            failed_before: 0,
         }))
     }
 }
 
-/// Returns a job as the engine gets it: `again` when it is to run from the beginning.
-fn restarted(job: &JobState, again: bool) -> Job {
-    let state = match job.status {
-        _ if again => State::Blocked,
-        JobStatus::Completed => State::Completed,
-        JobStatus::Failed => State::Failed,
-        JobStatus::Canceled => State::Canceled,
-        JobStatus::Terminated => State::Terminated,
-        JobStatus::Disabled => State::Disabled,
-        JobStatus::Blocked | JobStatus::Ready | JobStatus::Pending | JobStatus::Running => {
-            State::Blocked
-        }
+/// Returns which jobs are to run again.
+///
+/// # Errors
+///
+/// Names a job that is not of the workflow.
+fn chosen(request: &Restart, states: &[JobState]) -> Result<Vec<bool>, RequestError> {
+    let place = |id: &JobId| {
+        states
+            .binary_search_by_key(id, |job| job.id)
+            .map_err(|_| not_found(format!("the workflow has no job {id}")))
     };
-    let first = if again { job.attempts } else { job.first };
-    Job { priority: job.priority, settings: job.settings, state, attempts: job.attempts, first }
+    request.commands.iter().try_for_each(|(job, _)| place(job).map(drop))?;
+    let mut again = vec![false; states.len()];
+    for range in &request.jobs {
+        let (first, last) = (place(&range.first)?, place(&range.last)?);
+        again.get_mut(first..=last).into_iter().flatten().for_each(|one| *one = true);
+    }
+    Ok(again)
+}
+
+/// Returns a job that is to run from the beginning.
+fn reset(job: &JobState) -> Job {
+    Job {
+        priority: job.priority,
+        settings: job.settings,
+        state: State::Blocked,
+        attempts: job.attempts,
+        first: job.attempts,
+    }
+}
+
+/// Returns a job that keeps what it has reached.
+fn kept(job: &JobState) -> Job {
+    Job { state: restore::state_of(job.status), first: job.first, ..reset(job) }
 }
 
 /// Returns the numbers of the jobs, and which waits for which by their places.

@@ -6,8 +6,7 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 use torc_protocol::id::{AttemptId, WorkflowId};
-use torc_protocol::response::RequestError;
-use torc_protocol::spec::RunOptions;
+use torc_protocol::spec::{JobSettings, RunOptions};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{JobView, WorkflowView};
@@ -34,15 +33,14 @@ pub enum RestoreError {
     /// It cannot be read.
     #[error(transparent)]
     Sqlite(#[from] SqlError),
-    /// It is no graph.
-    #[error(transparent)]
-    Graph(RequestError),
     /// What became of it cannot be recorded.
     #[error("the database takes no changes: {0}")]
     NotRecorded(String),
 }
 
 const REASON: &str = "the torcd that ran it ended without seeing how it ended";
+/// The code of an attempt whose end nobody saw, as [`torc_protocol::result`] has it.
+const LOST: i32 = -1;
 
 impl Dispatcher {
     /// Goes on with the unfinished workflows, or settles them. Returns how many there were. `begun`
@@ -56,6 +54,7 @@ impl Dispatcher {
         what: Unfinished,
         begun: &HashSet<AttemptId>,
     ) -> Result<usize, RestoreError> {
+        self.given_up = workflow::hidden(self.store.reading())?;
         let unfinished = workflow::unfinished(self.store.reading())?;
         let count = unfinished.len();
         self.record_begun(begun)?;
@@ -66,7 +65,7 @@ impl Dispatcher {
             action::lose(connection, view.id)?;
             let environment = settings::environment(connection, view.id)?;
             match what {
-                Unfinished::Resume if environment.is_some() => self.resume(&view, options)?,
+                Unfinished::Resume if environment.is_some() => self.resume(&view, options, now)?,
                 _ => self.settle(view.id, now)?,
             }
         }
@@ -94,17 +93,33 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn resume(&mut self, view: &WorkflowView, options: RunOptions) -> Result<(), RestoreError> {
+    /// Goes on with a workflow; one that cannot be gone on with is settled.
+    fn resume(
+        &mut self,
+        view: &WorkflowView,
+        options: RunOptions,
+        now: Timestamp,
+    ) -> Result<(), RestoreError> {
         let mut states = job::states(self.store.reading(), view.id)?;
         let mut jobs = Vec::with_capacity(states.len());
+        let kinds = settings::list(self.store.reading(), view.id)?;
         for one in &mut states {
-            let state = state_of(one.status);
             forget_unbegun(one);
-            if one.status == JobStatus::Pending || one.status == JobStatus::Running {
+            let connection = self.store.writing()?;
+            match one.status {
                 // Whether it is ready or blocked is the engine's to say, which sees it change.
-                let connection = self.store.writing()?;
-                job::set(connection, one.id, JobStatus::Blocked, one.attempts, None)?;
+                JobStatus::Pending => {
+                    one.status = JobStatus::Blocked;
+                    job::set(connection, one.id, one.status, one.attempts, None)?;
+                }
+                JobStatus::Running => {
+                    let again = is_tried_again(one, &kinds);
+                    one.status = if again { JobStatus::Blocked } else { JobStatus::Failed };
+                    job::set(connection, one.id, one.status, one.attempts, Some(LOST))?;
+                }
+                _ => {}
             }
+            let state = state_of(one.status);
             jobs.push(Job {
                 priority: one.priority,
                 settings: one.settings,
@@ -113,8 +128,13 @@ impl Dispatcher {
                 first: one.first,
             });
         }
-        let prepared = self.prepare(view, &states, jobs)?.map_err(RestoreError::Graph)?;
-        self.activate(view.id, Prepared { options, ..prepared });
+        match self.prepare(view, &states, jobs)? {
+            Ok(prepared) => self.activate(view.id, Prepared { options, ..prepared }),
+            Err(error) => {
+                tracing::error!("workflow {} cannot go on: {error}", view.id);
+                self.settle(view.id, now)?;
+            }
+        }
         Ok(())
     }
 
@@ -129,7 +149,7 @@ impl Dispatcher {
             forget_unbegun(&mut one);
             if settled != one.status {
                 one.status = settled;
-                let code = (settled == JobStatus::Failed).then_some(-1);
+                let code = (settled == JobStatus::Failed).then_some(LOST);
                 job::set(self.store.writing()?, one.id, settled, one.attempts, code)?;
             }
             counts.total += 1;
@@ -143,6 +163,13 @@ impl Dispatcher {
     }
 }
 
+/// Returns whether a job is tried again whose attempt was lost: what its rules say for that.
+fn is_tried_again(job: &JobState, kinds: &[JobSettings]) -> bool {
+    let tries = job.attempts.saturating_sub(job.first);
+    let rule = kinds.get(job.settings as usize).and_then(|kind| kind.retry_rule(LOST));
+    rule.is_some_and(|rule| tries <= rule.max_retries)
+}
+
 /// Takes back an attempt that was assigned ahead: nothing says that it began.
 fn forget_unbegun(job: &mut JobState) {
     if job.status == JobStatus::Pending {
@@ -150,7 +177,7 @@ fn forget_unbegun(job: &mut JobState) {
     }
 }
 
-fn state_of(status: JobStatus) -> State {
+pub(super) fn state_of(status: JobStatus) -> State {
     match status {
         JobStatus::Completed => State::Completed,
         JobStatus::Failed => State::Failed,

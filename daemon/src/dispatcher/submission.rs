@@ -12,7 +12,9 @@ use torc_protocol::time::Timestamp;
 
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::activation::Prepared;
-use crate::dispatcher::admission::{Known, check_files, check_job, invalid};
+use crate::dispatcher::admission::{
+    Known, check_files, check_job, check_paths, invalid, path_bytes,
+};
 use crate::dispatcher::hooks;
 use crate::dispatcher::input::{Input, Reply};
 use crate::dispatcher::turn::{Turn, not_recorded};
@@ -37,6 +39,8 @@ pub(super) struct Draft {
     /// Jobs that wait for jobs which come later, whose numbers are not known yet.
     forward: Vec<u32>,
     files: Vec<FileKey>,
+    /// How much room the path of each takes in a frame.
+    path_bytes: Vec<u32>,
     user_data: Vec<UserDataKey>,
 }
 
@@ -64,6 +68,7 @@ impl Dispatcher {
                     waits_for: Dependencies::default(),
                     forward: Vec::new(),
                     files: Vec::new(),
+                    path_bytes: Vec::new(),
                     user_data: Vec::new(),
                 };
                 self.drafts.insert(id, draft);
@@ -111,7 +116,9 @@ impl Dispatcher {
             }
             Ok(())
         });
-        stored.map_err(|error| duplicate_or(error, "files or user data", at_fault))
+        stored.map_err(|error| duplicate_or(error, "files or user data", at_fault))?;
+        draft.path_bytes.extend(added.files.iter().map(|file| path_bytes(&file.path)));
+        Ok(())
     }
 
     fn try_add_jobs(&mut self, id: WorkflowId, jobs: &[JobSpec]) -> Result<(), RequestError> {
@@ -124,6 +131,7 @@ impl Dispatcher {
         };
         for job in jobs {
             check_job(job, known)?;
+            check_paths(job, &draft.path_bytes)?;
         }
         let mut at_fault = "";
         let before = draft.ids.len();
@@ -196,7 +204,7 @@ impl Dispatcher {
             workflow::publish(connection, id, Timestamp::now())?;
             Ok(actions)
         });
-        let actions = actions.map_err(|error| not_recorded(&error.to_string()))?;
+        let actions = actions.map_err(|error| duplicate_or(error, "jobs", "like an action"))?;
         let prepared = Prepared {
             context: spec.context,
             settings: kinds,
@@ -206,6 +214,7 @@ impl Dispatcher {
             graph,
             actions,
             has_files: !files.is_empty(),
+            failed_before: 0,
         };
         Ok((prepared, spec.name))
     }
@@ -237,15 +246,19 @@ impl Dispatcher {
         }
     }
 
-    /// Removes a part of what was given up from the database. What is left of it when the daemon
-    /// ends is removed at the next start.
+    /// Removes a part of what was given up from the database. The next daemon goes on with what is
+    /// left of it.
     pub(super) fn remove_given_up(&mut self) -> SqlResult<()> {
         let Some(id) = self.given_up.last().copied() else { return Ok(()) };
         let connection = self.store.writing()?;
-        if job::delete_some(connection, id, SLICE)? < SLICE {
-            workflow::delete(connection, id)?;
-            self.given_up.pop();
+        if job::delete_some(connection, id, SLICE)? == SLICE
+            || file::delete_some(connection, id, SLICE)? == SLICE
+            || user_data::delete_some(connection, id, SLICE)? == SLICE
+        {
+            return Ok(());
         }
+        workflow::delete(connection, id)?;
+        self.given_up.pop();
         Ok(())
     }
 
@@ -287,7 +300,10 @@ impl Draft {
         job: &JobSpec,
     ) -> SqlResult<()> {
         let place = self.ids.len() as u32;
-        let known = job.depends_on.iter().map_while(|other| self.ids.get(*other as usize).copied());
+        let mut places = job.depends_on.clone();
+        places.sort_unstable();
+        places.dedup();
+        let known = places.iter().map_while(|other| self.ids.get(*other as usize).copied());
         let waits_for: Vec<JobId> = known.collect();
         let id = job::insert(connection, workflow, job, &waits_for)?;
         for (places, is_output) in [(&job.inputs, false), (&job.outputs, true)] {
@@ -300,11 +316,11 @@ impl Draft {
                 user_data::add_use(connection, id, self.user_data[*place as usize], is_output)?;
             }
         }
-        if waits_for.len() < job.depends_on.len() {
+        if waits_for.len() < places.len() {
             self.forward.push(place);
         }
         self.ids.push(id);
-        self.waits_for.push(job.depends_on.iter().copied());
+        self.waits_for.push(places);
         self.jobs.push(Job {
             priority: job.priority,
             settings: job.settings,

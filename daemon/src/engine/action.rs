@@ -54,6 +54,13 @@ pub enum Action {
         /// Which of its hooks, as they were submitted.
         hook: u32,
     },
+    /// Stop a hook that was fired and has not ended.
+    StopHook {
+        /// Of which workflow.
+        workflow: WorkflowKey,
+        /// Which of its hooks.
+        hook: u32,
+    },
     /// The workflow has ended or is paused, and the engine has forgotten it; the counts are in the
     /// order of [`State::ALL`].
     Finish(WorkflowKey, Finish, [u64; State::ALL.len()]),

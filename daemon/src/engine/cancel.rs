@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// Lets nothing of a workflow start any more: cancels what waits, takes back what is pending,
-    /// and stops what runs if that is to be done `at_once`. Returns how many jobs are canceled, and
+    /// and stops what runs, hooks too, if that is to be done `at_once`. Returns how many jobs are canceled, and
     /// how many attempts are being stopped.
     pub(super) fn close(
         &mut self,
@@ -95,6 +95,9 @@ impl Engine {
                 out.push(Action::Stop { job: workflow.key_of(index), attempt: attempts });
                 stopping += 1;
             }
+        }
+        if at_once {
+            workflow.stop_hooks(out);
         }
         if canceled > 0 {
             out.push(Action::CancelWaiting(key, canceled));

@@ -161,6 +161,11 @@ impl Hooks {
         self.running.remove(&number);
     }
 
+    /// Returns those that run.
+    pub(super) fn running(&self) -> impl Iterator<Item = u32> {
+        self.running.iter().copied()
+    }
+
     /// Returns whether none runs.
     pub(super) fn are_quiet(&self) -> bool {
         self.running.is_empty()

@@ -223,6 +223,7 @@ impl EngineTest {
             }
             Action::Stop { job, attempt } => format!("stop {}.{attempt}", self.name(*job)),
             Action::Fire { hook, .. } => format!("fire {hook}"),
+            Action::StopHook { hook, .. } => format!("stop hook {hook}"),
             Action::Finish(_, finish, _) => format!("finish {finish:?}").to_lowercase(),
         }
     }

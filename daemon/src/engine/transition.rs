@@ -109,6 +109,7 @@ impl Engine {
     pub fn stop(&mut self, out: &mut Vec<Action>) {
         self.stopping = true;
         for workflow in self.workflows.values() {
+            workflow.stop_hooks(out);
             for index in 0..workflow.jobs.len() as u32 {
                 let Job { state, attempts, .. } = *workflow.job(index);
                 if state.is_assigned() {

@@ -96,6 +96,11 @@ impl Workflow {
         }
     }
 
+    /// Stops the hooks that run.
+    pub(super) fn stop_hooks(&self, out: &mut Vec<Action>) {
+        out.extend(self.hooks.running().map(|hook| Action::StopHook { workflow: self.key, hook }));
+    }
+
     pub(super) fn job(&self, index: u32) -> &Job {
         &self.jobs[index as usize]
     }

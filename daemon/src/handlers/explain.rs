@@ -16,7 +16,10 @@ pub(super) async fn handle(
     let explanation = match &handlers.writing {
         Some(writing) => writing.dispatcher.ask(|reply| Input::Explain { job, reply }).await?,
         // Nothing goes on in a file that is only read.
-        None => explain::at_rest(handlers.job(job).await?),
+        None => {
+            let job = handlers.job(job).await?;
+            handlers.read(move |connection| explain::at_rest(connection, job)).await?
+        }
     };
     Ok(client.send(explanation).await?)
 }

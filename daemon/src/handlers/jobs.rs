@@ -32,8 +32,13 @@ pub(super) async fn get(
         let (depends_on, files) = (job::depends_on(connection, id)?, file::uses(connection, id)?);
         Ok((results::of_job(connection, id), depends_on, files))
     });
-    let (attempts, depends_on, files) = read.await?;
-    let attempts = attempts.map_err(list::refusal)?;
+    let (attempts, mut depends_on, mut files) = read.await?;
+    let mut attempts = attempts.map_err(list::refusal)?;
+    // Its command is that of the job, and the first ones say less than the last.
+    attempts.iter_mut().for_each(|attempt| attempt.command.clear());
+    attempts.drain(..attempts.len().saturating_sub(JobDetail::MOST));
+    depends_on.truncate(JobDetail::MOST);
+    files.truncate(JobDetail::MOST);
     Ok(client.send(JobDetail { job, attempts, depends_on, files }).await?)
 }
 

@@ -1,6 +1,6 @@
 //! `watch`: what is remembered, a mark, then live, until the workflow has ended.
 
-use torc_protocol::event::EventKind;
+use torc_protocol::event::{Event, EventKind};
 use torc_protocol::request::Watch;
 use torc_protocol::response::WatchItem;
 
@@ -8,6 +8,9 @@ use crate::dispatcher::input::{Input, Watching};
 use crate::event_bus::Subscription;
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::{Handlers, end};
+
+/// So many bytes of events go into one frame, about.
+const PART_BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) async fn handle(
     request: Watch,
@@ -28,14 +31,42 @@ pub(super) async fn handle(
     if let Some(workflow) = state {
         client.send(WatchItem::State { workflow: Box::new(workflow), next_seq }).await?;
     }
-    if !history.is_empty() {
-        client.send(WatchItem::Events(history)).await?;
-    }
+    send_events(&history, client).await?;
     client.send(WatchItem::CaughtUp { next_seq }).await?;
     match live {
         Some(live) => stream(live, next_seq, client).await,
         None => end(client).await,
     }
+}
+
+/// Sends events in as many frames as they need.
+async fn send_events(mut events: &[Event], client: &mut Client) -> Result<(), Failure> {
+    while !events.is_empty() {
+        let mut bytes = 0;
+        let fits = |event: &&Event| {
+            bytes += text_bytes(&event.kind);
+            bytes <= PART_BYTES
+        };
+        let count = events.iter().take_while(fits).count().max(1);
+        let (part, rest) = events.split_at(count);
+        client.send(WatchItem::Events(part.to_vec())).await?;
+        events = rest;
+    }
+    Ok(())
+}
+
+/// Returns how much room an event takes in a frame, about.
+fn text_bytes(kind: &EventKind) -> usize {
+    const NUMBERS: usize = 200;
+    NUMBERS
+        + match kind {
+            EventKind::WorkflowSubmitted { name, .. }
+            | EventKind::WorkflowRestarted { name, .. }
+            | EventKind::JobStarted { name, .. } => name.len(),
+            EventKind::JobFinished { name, reason, .. }
+            | EventKind::ActionFinished { name, reason, .. } => name.len() + reason.len(),
+            EventKind::JobsCanceled { .. } | EventKind::WorkflowFinished { .. } => 0,
+        }
 }
 
 /// Sends events until the workflow has ended, the client has gone, or it is too slow.
@@ -51,7 +82,7 @@ pub(super) async fn stream(
         };
         let ended = batch.iter().any(|e| matches!(e.kind, EventKind::WorkflowFinished { .. }));
         next_seq = batch.last().map_or(next_seq, |event| event.seq + 1);
-        client.send(WatchItem::Events(batch.to_vec())).await?;
+        send_events(&batch, client).await?;
         if ended {
             return end(client).await;
         }

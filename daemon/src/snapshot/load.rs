@@ -90,8 +90,8 @@ impl LoadError {
             Self::Stranger { .. } => "name another file for the snapshot; this one stays as it is",
             Self::Newer { .. } => "use the torc that wrote it, or name another file",
             Self::Unfinished { .. } => {
-                "end the program that has it open, or open it once with sqlite3; --fresh moves both \
-                 aside and starts empty"
+                "when a run on disk left it, go on with --on-disk; else end the program that has it \
+                 open, or open it once with sqlite3"
             }
             Self::NoneGood(_) => "--fresh moves them aside and starts empty",
             Self::Io { .. } => "check that the file system is mounted and the file is yours",

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::store::home::{Home, OpenError};
 use crate::store::image::{self, ImageError};
-use crate::store::tables::{meta, workflow};
+use crate::store::tables::meta;
 use rusqlite::Connection;
 
 /// The connection that writes, and what it keeps count of.
@@ -51,7 +51,6 @@ impl Writer {
             }
         };
         let changes = meta::get(&connection, "changes")?.and_then(|text| text.parse().ok());
-        workflow::delete_drafts(&connection)?;
         Ok(Self {
             connection,
             instance,

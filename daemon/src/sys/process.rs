@@ -103,12 +103,17 @@ fn children() -> io::Result<Vec<Pid>> {
 }
 
 /// Returns when process `pid` started, in clock ticks since boot: with the boot id and the number,
-/// it names a process for good.
+/// it names a process for good. None when there is no such process, or it has died and only waits for
+/// its parent to take note.
 #[must_use]
 pub fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
     // The name in parentheses may hold anything; field 22 counts from after the last one.
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    match fields.next()? {
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
 }
 
 /// Returns the standard input as a file of ours that is closed on exec, and `/dev/null` in its place.
@@ -133,5 +138,22 @@ mod tests {
         assert!(ours > 0);
         assert_eq!(start_time(std::process::id()), Some(ours));
         assert_eq!(start_time(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_that_has_died_has_no_start_even_before_it_is_reaped() {
+        use std::io::Read;
+        let mut child = std::process::Command::new("true")
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its end of the pipe closes as it dies; it is a zombie a moment after.
+        child.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
+        let pid = child.id();
+        let id = nix::sys::wait::Id::Pid(nix::unistd::Pid::from_raw(pid.cast_signed()));
+        let flags = nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT;
+        nix::sys::wait::waitid(id, flags).unwrap();
+        assert_eq!(start_time(pid), None);
+        child.wait().unwrap();
     }
 }

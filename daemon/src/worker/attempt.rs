@@ -100,7 +100,21 @@ impl Attempt {
     /// Asks its processes to end, now or as soon as it has some; they are to be killed at `kill_at`.
     /// The first cause is the one that counts.
     pub(super) fn stop(&self, cause: StopCause, kill_at: Instant) -> Stop {
+        self.stop_life(&mut lock(&self.life), cause, kill_at)
+    }
+
+    /// Stops it because `group` has had its time, unless that is over: the recovery script may end
+    /// at the moment at which its time does, and that is not the time of the command after it.
+    pub(super) fn time_out(&self, group: Pid, kill_at: Instant) -> Stop {
         let mut life = lock(&self.life);
+        if life.phase == Phase::Running(group) {
+            self.stop_life(&mut life, StopCause::Timeout, kill_at)
+        } else {
+            Stop::Nothing
+        }
+    }
+
+    fn stop_life(&self, life: &mut Life, cause: StopCause, kill_at: Instant) -> Stop {
         match life.phase {
             Phase::Queued | Phase::Ended => return Stop::Nothing,
             Phase::Starting => {}
@@ -184,6 +198,7 @@ impl Attempt {
             usage: Usage::default(),
             stdout: Output::None,
             stderr: Output::None,
+            lost_output: None,
             recovery_code: None,
             files: None,
         }
@@ -219,7 +234,7 @@ pub(super) mod tests {
             command: Command::Line("true".to_owned()),
             extra: None,
         };
-        let lane = LaneSetup::new(WorkflowId(1), None, &JobSettings::default());
+        let lane = LaneSetup::new(WorkflowId(1), None, JobSettings::default());
         Attempt::new(job, Arc::new(lane))
     }
 
@@ -265,6 +280,23 @@ pub(super) mod tests {
             std::process::Command::new("sh").args(stubborn).process_group(0).spawn().unwrap();
         attempt.set_running(Pid::from_raw(child.id().cast_signed()));
         assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+
+    #[test]
+    fn only_the_group_that_runs_can_have_had_its_time() {
+        // Groups that no process can have.
+        let (script, command) = (Pid::from_raw(i32::MAX - 1), Pid::from_raw(i32::MAX));
+        let attempt = attempt(1);
+        assert!(attempt.take());
+        attempt.set_running(script);
+        attempt.pause();
+        let now = Instant::now();
+        assert_eq!(attempt.time_out(script, now), Stop::Nothing);
+        attempt.set_running(command);
+        assert_eq!(attempt.time_out(script, now), Stop::Nothing);
+        assert_eq!((attempt.stopped(), attempt.kill_at()), (None, None));
+        assert_eq!(attempt.time_out(command, now), Stop::Stopping { replaces: None });
+        assert_eq!(attempt.stopped(), Some(StopCause::Timeout));
     }
 
     #[test]

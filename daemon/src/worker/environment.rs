@@ -1,33 +1,33 @@
 //! The environment of jobs: that of the workflow, what the settings of a lane add, and the `TORC_*`
 //! variables, in the form in which `execve` wants it.
 //!
-//! All that jobs of a lane share is merged and checked once; a job adds three strings. Only a job
-//! with an environment or GPUs of its own gets a copy that is merged for it.
+//! All that the jobs of a workflow share is merged and checked once; a lane with variables of its
+//! own has a list of its own, in which it shares the strings, and so has a job with an environment
+//! or GPUs. Any other job adds three strings.
 
 mod gpus;
 mod job;
+mod path;
 
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::path::Path;
+use std::sync::Arc;
 
-use nix::unistd::{AccessFlags, access};
 use torc_protocol::id::WorkflowId;
-use torc_protocol::spec::{JobContext, JobSettings};
+use torc_protocol::spec::JobContext;
 use torc_protocol::worker::StartExtra;
 
 pub(super) use job::JobEnvironment;
-
-/// Where programs are looked for when the environment has no `PATH`.
-const DEFAULT_PATH: &[u8] = b"/usr/bin:/bin";
+use path::SearchPath;
 
 /// Ours alone; what is inherited or asked for under these names is dropped.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "TORC_WORKFLOW_ID",
     "TORC_JOB_ID",
     "TORC_JOB_NAME",
     "TORC_ATTEMPT",
+    "TORC_ATTEMPT_ID",
     "TORC_OUTPUT_DIR",
     "TORC_SOCKET",
     "TORC_GPUS",
@@ -36,89 +36,104 @@ const OURS: [&str; 8] = [
 
 /// What the jobs of a workflow share.
 pub(super) struct WorkflowContext {
-    pub(super) context: JobContext,
-    pub(super) socket: String,
+    /// Or why none of its jobs can be started.
+    pub(super) environment: Result<Arc<Environment>, String>,
+    pub(super) working_dir: String,
+    pub(super) output_dir: String,
 }
 
-/// What the jobs of a lane share.
+impl WorkflowContext {
+    pub(super) fn new(workflow: WorkflowId, context: JobContext, socket: &str) -> Self {
+        let environment = Environment::of_workflow(workflow, &context, socket);
+        Self {
+            environment: environment.map(Arc::new),
+            working_dir: context.working_dir,
+            output_dir: context.output_dir,
+        }
+    }
+}
+
+/// What the jobs of a workflow, of a lane, or the processes of one job share.
 pub(super) struct Environment {
     /// `NAME=VALUE`, all but what differs from job to job.
-    entries: Vec<CString>,
-    /// The directories of `PATH`, each ended by a slash, or empty for the working directory.
-    path: Vec<Vec<u8>>,
+    entries: Vec<Arc<CStr>>,
+    path: Arc<SearchPath>,
     /// The names of functions that a bash would import, mostly none.
     functions: Vec<String>,
     /// Whether a bash would read a file before the command line.
     pub(super) has_bash_env: bool,
-    shell: OnceLock<PathBuf>,
 }
 
 impl Environment {
-    /// Merges the environment for the jobs of a lane.
-    ///
-    /// # Errors
-    ///
-    /// The text names the variable that cannot be passed on.
-    pub(super) fn merge(
+    fn of_workflow(
         workflow: WorkflowId,
-        shared: &WorkflowContext,
-        settings: &JobSettings,
+        context: &JobContext,
+        socket: &str,
     ) -> Result<Self, String> {
         let mut entries = Vec::new();
-        for entry in shared.context.environment.entries() {
+        for entry in context.environment.entries() {
             if name_of(entry).is_some_and(|name| !is_ours(name)) {
-                entries.push(c_string(entry.to_vec(), "an inherited variable")?);
+                entries.push(c_string(entry.to_vec(), "an inherited variable")?.into());
             }
         }
-        overlay(&mut entries, &settings.environment)?;
-        entries.push(variable("TORC_WORKFLOW_ID", &workflow.to_string())?);
-        entries.push(variable("TORC_OUTPUT_DIR", &shared.context.output_dir)?);
-        entries.push(variable("TORC_SOCKET", &shared.socket)?);
-        Ok(Self::index(entries))
+        entries.push(variable("TORC_WORKFLOW_ID", &workflow.to_string())?.into());
+        entries.push(variable("TORC_OUTPUT_DIR", &context.output_dir)?.into());
+        entries.push(variable("TORC_SOCKET", socket)?.into());
+        Ok(Self::index(entries, None))
     }
 
-    /// Returns the environment for a job that adds to it; none for a job that does not.
+    /// Returns this environment with variables replaced and added; of two with the same name, the
+    /// later one counts.
     ///
     /// # Errors
     ///
     /// The text names the variable that cannot be passed on.
-    pub(super) fn extended(&self, extra: &StartExtra) -> Result<Option<Self>, String> {
-        if extra.environment.is_empty() && extra.gpus.is_empty() {
-            return Ok(None);
+    pub(super) fn with(self: &Arc<Self>, added: &[(String, String)]) -> Result<Arc<Self>, String> {
+        if added.is_empty() {
+            return Ok(Arc::clone(self));
         }
-        let mut entries = self.entries.clone();
-        overlay(&mut entries, &extra.environment)?;
-        if !extra.gpus.is_empty() {
-            gpus::give(&mut entries, &extra.gpus)?;
-        }
-        Ok(Some(Self::index(entries)))
+        let entries = overlay(&self.entries, added)?;
+        Ok(Arc::new(Self::index(entries, Some(&self.path))))
     }
 
-    /// Looks up once what is asked for each job.
-    fn index(entries: Vec<CString>) -> Self {
+    /// Returns this environment for a job, with what it has of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::with`].
+    pub(super) fn for_job(
+        self: &Arc<Self>,
+        extra: Option<&StartExtra>,
+    ) -> Result<Arc<Self>, String> {
+        match extra {
+            None => Ok(Arc::clone(self)),
+            Some(extra) if extra.gpus.is_empty() => self.with(&extra.environment),
+            Some(extra) => {
+                let mut entries = overlay(&self.entries, &extra.environment)?;
+                gpus::give(&mut entries, &extra.gpus)?;
+                Ok(Arc::new(Self::index(entries, Some(&self.path))))
+            }
+        }
+    }
+
+    /// Looks up once what is asked for each job. `known` is used again when it is the same path.
+    fn index(entries: Vec<Arc<CStr>>, known: Option<&Arc<SearchPath>>) -> Self {
         let value = |name: &[u8]| {
             entries.iter().find_map(|entry| {
                 entry.to_bytes().strip_prefix(name).and_then(|rest| rest.strip_prefix(b"="))
             })
         };
-        let path =
-            value(b"PATH").unwrap_or(DEFAULT_PATH).split(|byte| *byte == b':').map(|directory| {
-                let mut prefix = directory.to_vec();
-                if !matches!(prefix.last(), None | Some(b'/')) {
-                    prefix.push(b'/');
-                }
-                prefix
-            });
         let functions = entries.iter().filter_map(|entry| {
             let name = name_of(entry.to_bytes())?.strip_prefix(b"BASH_FUNC_")?;
             let name = name.strip_suffix(b"%%")?;
             Some(String::from_utf8_lossy(name).into_owned())
         });
+        let search = value(b"PATH");
+        let path = known.filter(|known| known.is_of(search)).cloned();
         Self {
-            path: path.collect(),
+            path: path.unwrap_or_else(|| Arc::new(SearchPath::new(search))),
             functions: functions.collect(),
             has_bash_env: value(b"BASH_ENV").is_some_and(|file| !file.is_empty()),
-            shell: OnceLock::new(),
             entries,
         }
     }
@@ -131,45 +146,37 @@ impl Environment {
     /// Returns the files that `program` may be, in the order in which they are to be tried: itself
     /// when it has a slash, else one for each directory of `PATH`.
     pub(super) fn candidates(&self, program: &[u8]) -> Vec<Vec<u8>> {
-        if program.contains(&b'/') {
-            return vec![program.to_vec()];
-        }
-        self.path.iter().map(|directory| [directory, program].concat()).collect()
+        self.path.candidates(program)
     }
 
     /// Returns the shell for command lines: the first bash on `PATH`, else `/bin/bash`, else
-    /// `/bin/sh`. It is looked for once; directories of `PATH` that are relative do not count.
+    /// `/bin/sh`.
     pub(super) fn shell(&self) -> &Path {
-        self.shell.get_or_init(|| {
-            let on_path = self.path.iter().filter(|directory| directory.first() == Some(&b'/'));
-            let mut places = on_path
-                .map(|directory| Path::new(std::ffi::OsStr::from_bytes(directory)).join("bash"))
-                .chain([PathBuf::from("/bin/bash")]);
-            let found = places
-                .find(|file| file.is_file() && access(file.as_path(), AccessFlags::X_OK).is_ok());
-            found.unwrap_or_else(|| PathBuf::from("/bin/sh"))
-        })
+        self.path.shell()
     }
 }
 
-/// Replaces and adds variables; of two with the same name, the later one counts.
-fn overlay(entries: &mut Vec<CString>, added: &[(String, String)]) -> Result<(), String> {
-    for (index, (name, value)) in added.iter().enumerate() {
+/// Returns `entries` without what `added` replaces, and then that; of two with the same name, the
+/// later one counts. Takes time in proportion to their number: it may be done on the main thread.
+fn overlay(entries: &[Arc<CStr>], added: &[(String, String)]) -> Result<Vec<Arc<CStr>>, String> {
+    let mut last = HashMap::with_capacity(added.len());
+    for (index, (name, _)) in added.iter().enumerate() {
         if name.is_empty() || name.contains('=') {
             return Err(format!("{name:?} cannot be the name of an environment variable"));
         }
-        let is_replaced = added[index + 1..].iter().any(|(other, _)| other == name);
-        if !is_replaced && !is_ours(name.as_bytes()) {
-            remove(entries, &[name]);
-            entries.push(variable(name, value)?);
+        if !is_ours(name.as_bytes()) {
+            last.insert(name.as_bytes(), index);
         }
     }
-    Ok(())
-}
-
-fn remove(entries: &mut Vec<CString>, names: &[&str]) {
-    let is_named = |name: &[u8]| names.iter().any(|other| other.as_bytes() == name);
-    entries.retain(|entry| !name_of(entry.to_bytes()).is_some_and(is_named));
+    let is_kept =
+        |entry: &&Arc<CStr>| name_of(entry.to_bytes()).is_none_or(|name| !last.contains_key(name));
+    let mut result: Vec<_> = entries.iter().filter(is_kept).cloned().collect();
+    for (index, (name, value)) in added.iter().enumerate() {
+        if last.get(name.as_bytes()) == Some(&index) {
+            result.push(variable(name, value)?.into());
+        }
+    }
+    Ok(result)
 }
 
 fn is_ours(name: &[u8]) -> bool {

@@ -8,15 +8,23 @@ use std::path::Path;
 
 use torc_protocol::result::FileStamp;
 
+/// How many missing files are told by their names, for someone to read.
+const TOLD: usize = 20;
+
 /// Looks at files, whose paths begin at `directory`.
 pub(super) fn stamps(directory: &Path, paths: &[String]) -> Vec<Option<FileStamp>> {
     paths.iter().map(|path| stamp(&directory.join(path))).collect()
 }
 
-/// Returns which of the files were not there.
+/// Returns which of the files were not there: the first of them, and how many more.
 pub(super) fn missing(paths: &[String], stamps: &[Option<FileStamp>]) -> Vec<String> {
-    let absent = paths.iter().zip(stamps).filter(|(_, stamp)| stamp.is_none());
-    absent.map(|(path, _)| path.clone()).collect()
+    let mut absent = paths.iter().zip(stamps).filter(|(_, stamp)| stamp.is_none());
+    let mut told: Vec<_> = absent.by_ref().take(TOLD).map(|(path, _)| path.clone()).collect();
+    match absent.count() {
+        0 => {}
+        more => told.push(format!("and {more} more")),
+    }
+    told
 }
 
 fn stamp(path: &Path) -> Option<FileStamp> {
@@ -47,5 +55,14 @@ mod tests {
         let stamp = Some(FileStamp { modified: 5_000_000_007, bytes: 3 });
         assert_eq!(found, [stamp, None, stamp]);
         assert_eq!(missing(&paths, &found), ["b"]);
+    }
+
+    #[test]
+    fn of_many_missing_files_the_first_are_told() {
+        let paths: Vec<_> = (0..23).map(|n| n.to_string()).collect();
+        let told = |count| missing(&paths[..count], &vec![None; count]);
+        assert_eq!(told(20), paths[..20]);
+        let more = ["and 3 more".to_owned()];
+        assert_eq!(told(23), [&paths[..20], &more].concat());
     }
 }

@@ -49,8 +49,7 @@ pub(super) struct Task {
 
 impl Lanes {
     /// Opens a lane, or changes it; returns how many threads are missing.
-    pub(super) fn open(&self, id: LaneId, width: u32, setup: LaneSetup) -> usize {
-        let setup = Arc::new(setup);
+    pub(super) fn open(&self, id: LaneId, width: u32, setup: Arc<LaneSetup>) -> usize {
         let mut inner = lock(&self.inner);
         let lane = inner.lanes.entry(id).or_insert_with(|| Lane {
             setup: Arc::clone(&setup),
@@ -99,17 +98,22 @@ impl Lanes {
             inner.unclaimed.push_back(task);
             self.work.notify_one();
         }
-        let missing = inner.unclaimed.len().saturating_sub(inner.idle + inner.coming);
-        inner.coming += missing;
-        missing
+        inner.miss()
     }
 
-    /// A thread that was missing could not be made. Returns the attempt that cannot be run because
-    /// there is no thread at all; with any, it waits for one of them.
-    pub(super) fn thread_failed(&self, threads: usize) -> Option<Task> {
+    /// A thread that was missing could not be made. With any other, an attempt waits for that; when
+    /// there are no `threads` at all, one is given up, and its place is the next one's. Returns it,
+    /// and how many threads are missing for what follows.
+    pub(super) fn thread_failed(&self, threads: usize) -> Option<(Arc<Attempt>, usize)> {
         let mut inner = lock(&self.inner);
         inner.coming -= 1;
-        if threads > 0 { None } else { inner.unclaimed.pop_front() }
+        if threads > 0 {
+            return None;
+        }
+        let given_up = inner.unclaimed.pop_front()?;
+        let next = inner.give_back(given_up.lane);
+        inner.unclaimed.extend(next);
+        Some((given_up.attempt, inner.miss()))
     }
 
     /// A new thread is there.
@@ -117,10 +121,17 @@ impl Lanes {
         lock(&self.inner).coming -= 1;
     }
 
-    /// Gives a place in a lane back, and returns what this thread runs next, if there is anything.
+    /// Gives a place in a lane back, and returns what this thread runs next, if there is anything:
+    /// what has waited longest for a thread, or a lane with a long queue would keep this one to
+    /// itself while there are too few.
     pub(super) fn give_back(&self, ended: LaneId) -> Option<Task> {
         let mut inner = lock(&self.inner);
-        inner.give_back(ended).or_else(|| inner.unclaimed.pop_front())
+        let next = inner.give_back(ended);
+        if inner.unclaimed.is_empty() {
+            return next;
+        }
+        inner.unclaimed.extend(next);
+        inner.unclaimed.pop_front()
     }
 
     /// Waits until there is something to run.
@@ -149,6 +160,13 @@ impl Inner {
             }
         }
         None
+    }
+
+    /// Returns how many threads are to be made for what has none.
+    fn miss(&mut self) -> usize {
+        let missing = self.unclaimed.len().saturating_sub(self.idle + self.coming);
+        self.coming += missing;
+        missing
     }
 
     /// Frees a place in a lane, and takes it again for the next attempt if there is one.
@@ -182,8 +200,13 @@ mod tests {
     use crate::worker::attempt::tests::attempt;
     use crate::worker::setup::LaneSetup;
 
+    fn open_lane(lanes: &Lanes, lane: u32, width: u32) -> usize {
+        let setup = LaneSetup::new(WorkflowId(1), None, JobSettings::default());
+        lanes.open(lane, width, Arc::new(setup))
+    }
+
     fn open(lanes: &Lanes, width: u32) -> usize {
-        lanes.open(1, width, LaneSetup::new(WorkflowId(1), None, &JobSettings::default()))
+        open_lane(lanes, 1, width)
     }
 
     fn attempts(jobs: std::ops::Range<u64>) -> Vec<Arc<Attempt>> {
@@ -258,6 +281,39 @@ mod tests {
         open(&lanes, 2);
         assert_eq!(lanes.enqueue(1, attempts(0..2)), 2);
         assert!(lanes.thread_failed(1).is_none());
-        assert_eq!(lanes.thread_failed(0).unwrap().attempt.id().job.0, 0);
+        assert_eq!(given_up(&lanes), Some((0, 1)));
+    }
+
+    /// Returns the job that is given up because no thread can be made, and how many threads its
+    /// successor needs.
+    fn given_up(lanes: &Lanes) -> Option<(u64, usize)> {
+        lanes.thread_failed(0).map(|(attempt, missing)| (attempt.id().job.0, missing))
+    }
+
+    #[test]
+    fn the_place_of_one_that_is_given_up_is_that_of_the_next() {
+        let lanes = Lanes::default();
+        open(&lanes, 1);
+        assert_eq!(lanes.enqueue(1, attempts(0..3)), 1);
+        assert_eq!(given_up(&lanes), Some((0, 1)));
+        assert_eq!(given_up(&lanes), Some((1, 1)));
+        lanes.thread_came();
+        assert_eq!(next(&lanes, false), 2);
+        assert!(lanes.give_back(1).is_none());
+        assert_eq!(lanes.enqueue(1, attempts(3..4)), 1);
+    }
+
+    #[test]
+    fn with_too_few_threads_no_lane_keeps_one_to_itself() {
+        let lanes = Lanes::default();
+        open(&lanes, 1);
+        lanes.enqueue(1, attempts(0..3));
+        lanes.thread_came();
+        assert_eq!(next(&lanes, false), 0);
+        open_lane(&lanes, 2, 1);
+        assert_eq!(lanes.enqueue(2, attempts(10..11)), 1);
+        assert!(lanes.thread_failed(1).is_none());
+        assert_eq!(next(&lanes, true), 10);
+        assert_eq!(lanes.give_back(2).unwrap().attempt.id().job.0, 1);
     }
 }

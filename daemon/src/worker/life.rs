@@ -57,7 +57,9 @@ impl<'a> Life<'a> {
         if is_completed && lane.delete_on_success {
             streams.discard();
         } else {
-            [result.stdout, result.stderr] = streams.finish(kept);
+            let (outputs, lost) = streams.finish(kept);
+            [result.stdout, result.stderr] = outputs;
+            result.lost_output = lost;
         }
         result.finished_at = Timestamp::now();
         result
@@ -76,13 +78,13 @@ impl<'a> Life<'a> {
     ) -> Result<Ending, Ending> {
         let job = &self.attempt.job;
         let extra = job.extra.as_deref();
-        let own = extra.map_or(Ok(None), |extra| place.environment.extended(extra));
-        let own = own.map_err(refused)?;
-        let environment = own.as_ref().unwrap_or(&place.environment);
+        let own = place.environment.for_job(extra).map_err(refused)?;
+        let environment = &*own;
         let noted = self.shared.journal.note(job.attempt);
         noted.map_err(|error| refused(format!("cannot note that it begins: {error}")))?;
         if let Some(recovery) = extra.and_then(|extra| extra.recovery.as_ref()) {
             let stage = self.recovery(recovery, environment, place).map_err(refused)?;
+            self.go_on()?;
             self.recover(&stage, streams, spawner)?;
         }
         let inputs =
@@ -95,9 +97,23 @@ impl<'a> Life<'a> {
             place,
             follow: Follow::Nothing,
         };
+        self.go_on()?;
         let ended = stage.run(self.shared, self.attempt, streams, spawner)?;
         self.add(ended.usage);
         Ok(self.look_at_outputs(place, inputs, ended.ending))
+    }
+
+    /// Looks whether a process is still to be made: what came before may have taken long, where a
+    /// file system stalls.
+    ///
+    /// # Errors
+    ///
+    /// The ending of an attempt that was stopped meanwhile.
+    fn go_on(&self) -> Result<(), Ending> {
+        match self.attempt.stopped() {
+            Some(_) => Err(self.recovery_code.map_or(Ending::Withdrawn, Ending::NotRecovered)),
+            None => Ok(()),
+        }
     }
 
     /// Prepares what is run because the attempt before this one failed.

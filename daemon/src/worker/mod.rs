@@ -22,6 +22,7 @@ mod attempt;
 mod command_line;
 mod environment;
 mod files;
+mod frame;
 mod inbox;
 mod journal;
 mod kernel;

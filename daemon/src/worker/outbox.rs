@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tokio_util::codec::Encoder;
-use torc_protocol::codec::Codec;
 use torc_protocol::worker::WorkerEvent;
 
+use super::frame::frame;
 use super::kernel;
 use super::lock::lock;
 
@@ -32,7 +31,6 @@ pub(super) struct Outbox {
 
 struct Inner {
     file: File,
-    codec: Codec<(), WorkerEvent>,
     buffer: BytesMut,
     /// Until when the buffer may wait, when something is in it.
     held_until: Option<Instant>,
@@ -40,15 +38,15 @@ struct Inner {
 
 impl Outbox {
     pub(super) fn new(file: File) -> Self {
-        let inner =
-            Inner { file, codec: Codec::default(), buffer: BytesMut::new(), held_until: None };
+        let inner = Inner { file, buffer: BytesMut::new(), held_until: None };
         Self { inner: Mutex::new(inner), broken: AtomicBool::new(false) }
     }
 
     /// Sends `event`, and before it what is held back; waits while torcd does not read.
     pub(super) fn send(&self, event: WorkerEvent) {
+        let frame = frame(event);
         self.with_inner(|inner| {
-            inner.codec.encode(event, &mut inner.buffer)?;
+            inner.buffer.extend_from_slice(&frame?);
             inner.flush()
         });
     }
@@ -59,10 +57,11 @@ impl Outbox {
     #[must_use]
     pub(super) fn hold(&self, event: WorkerEvent) -> bool {
         let mut is_first = false;
+        let frame = frame(event);
         self.with_inner(|inner| {
             is_first = inner.held_until.is_none();
             inner.held_until.get_or_insert_with(|| Instant::now() + HOLD);
-            inner.codec.encode(event, &mut inner.buffer)?;
+            inner.buffer.extend_from_slice(&frame?);
             if inner.buffer.len() > HELD_BYTES { inner.flush() } else { Ok(()) }
         });
         is_first

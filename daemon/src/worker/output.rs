@@ -1,8 +1,9 @@
 //! Where the output of a job goes: memory, a file, or memory first and then a file.
 //!
 //! Used by the slot thread of the job only; a file system that stalls stalls that thread and nobody
-//! else. A failed write never hurts the job: its pipe is read on, and the result says how many
-//! bytes are missing and why. What a file holds is always the beginning of the stream.
+//! else. A failed write does not disturb the job: its pipe is read on. But the attempt has failed then,
+//! and the result says how many bytes are missing and why. What a file holds is always the beginning of
+//! the stream.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -151,8 +152,8 @@ impl Sink {
         }
     }
 
-    /// Ends the stream and returns where it is, given what was kept of it.
-    pub(super) fn finish(mut self, kept: Kept) -> Output {
+    /// Ends the stream and returns where it is, given what was kept of it, and why that is not all.
+    pub(super) fn finish(mut self, kept: Kept) -> (Output, Option<String>) {
         let bytes = match &self.target {
             Target::Memory => 0,
             Target::Failed { bytes } => *bytes,
@@ -167,19 +168,20 @@ impl Sink {
             0 => error,
             missing => format!("{error}; {missing} bytes are missing"),
         });
-        match (kept, error) {
+        let lost = error.as_ref().map(|error| format!("{}: {error}", self.path));
+        let output = match (kept, error) {
             (Kept::Memory(bytes), None) if bytes.is_empty() => Output::None,
             (Kept::Memory(bytes), None) => Output::Inline(Bytes::from(bytes)),
             (Kept::Memory(mut bytes), Some(error)) => {
-                // The result has no place for an error beside bytes, and to leave it out would
-                // pass off a part as the whole.
+                // Whoever reads the bytes alone must not take a part for the whole.
                 bytes.extend_from_slice(format!("\n[torc: {}: {error}]\n", self.path).as_bytes());
                 Output::Inline(Bytes::from(bytes))
             }
             (Kept::Nothing | Kept::File { .. }, error) => {
                 Output::File { path: self.path, bytes, error }
             }
-        }
+        };
+        (output, lost)
     }
 
     /// Ends the stream, and removes its file if it has one.
@@ -240,7 +242,11 @@ mod tests {
             sink.write(chunk, &tail);
         }
         let [stdout, stderr] = tail.close();
-        sink.finish(if is_stdout { stdout } else { stderr })
+        let (output, lost) = sink.finish(if is_stdout { stdout } else { stderr });
+        let has_error = matches!(&output, Output::File { error: Some(_), .. })
+            || matches!(&output, Output::Inline(bytes) if bytes.ends_with(b"missing]\n"));
+        assert_eq!(lost.is_some(), has_error, "{output:?}");
+        output
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use nix::unistd::Pid;
 use torc_protocol::id::AttemptId;
 
 use super::attempt::Attempt;
@@ -12,8 +13,8 @@ use super::lock::lock;
 /// What happens at a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
-    /// The attempt has had the time that it may take.
-    Timeout,
+    /// This process group of the attempt has had the time that it may take.
+    Timeout(Pid),
     /// It has had its grace.
     Kill,
 }
@@ -100,6 +101,7 @@ impl Drop for Deadline<'_> {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use nix::unistd::Pid;
     use torc_protocol::id::{AttemptId, AttemptNumber, JobId};
 
     use super::{Deadline, Due, Registry};
@@ -110,14 +112,15 @@ mod tests {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
         let id = |job| AttemptId { job: JobId(job), number: AttemptNumber(1) };
-        assert!(registry.schedule(at(3), id(1), Due::Timeout));
+        let timeout = Due::Timeout(Pid::from_raw(7));
+        assert!(registry.schedule(at(3), id(1), timeout));
         assert!(registry.schedule(at(1), id(2), Due::Kill));
         assert!(!registry.schedule(at(2), id(3), Due::Kill));
         drop(Deadline::new(&registry, at(2), id(3), Due::Kill));
         assert_eq!(registry.next_deadline(), Some(at(1)));
         assert_eq!(registry.take_due(now), None);
         assert_eq!(registry.take_due(at(3)), Some((id(2), Due::Kill)));
-        assert_eq!(registry.take_due(at(3)), Some((id(1), Due::Timeout)));
+        assert_eq!(registry.take_due(at(3)), Some((id(1), timeout)));
         assert_eq!(registry.take_due(at(3)), None);
     }
 }

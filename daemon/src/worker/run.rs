@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 use torc_protocol::id::{AttemptId, WorkflowId};
 use torc_protocol::result::{Ending, StopCause};
 use torc_protocol::time::Timestamp;
@@ -38,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const REAP_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a slot thread needs beside the stack of its children: its own frames are small.
-const SLOT_STACK: usize = 128 * 1024;
+pub(super) const SLOT_STACK: usize = 128 * 1024;
 
 /// The main thread.
 pub(super) struct Main {
@@ -47,8 +48,8 @@ pub(super) struct Main {
     child_signals: SignalFd,
     /// Until when `child_signals` is not listened to.
     reap_pause: Option<Instant>,
-    contexts: HashMap<WorkflowId, WorkflowContext>,
-    threads: Arc<AtomicUsize>,
+    contexts: HashMap<WorkflowId, Arc<WorkflowContext>>,
+    threads: usize,
     /// Set when all is to end.
     end: Option<End>,
 }
@@ -75,7 +76,7 @@ impl Main {
             )?,
             reap_pause: None,
             contexts: HashMap::new(),
-            threads: Arc::default(),
+            threads: 0,
             end: None,
         })
     }
@@ -146,7 +147,7 @@ impl Main {
         while let Some((id, due)) = self.shared.registry.take_due(now) {
             let Some(attempt) = self.shared.registry.get(id) else { continue };
             match due {
-                Due::Timeout => self.stop(&attempt, StopCause::Timeout, attempt.lane.grace),
+                Due::Timeout(group) => self.time_out(&attempt, group),
                 Due::Kill => attempt.kill(),
             }
         }
@@ -166,14 +167,17 @@ impl Main {
     fn obey(&mut self, request: WorkerRequest) {
         match request {
             WorkerRequest::Context { workflow, context, socket } => {
-                self.contexts.insert(workflow, WorkflowContext { context, socket });
+                let shared = WorkflowContext::new(workflow, context, &socket);
+                self.contexts.insert(workflow, Arc::new(shared));
             }
             WorkerRequest::Forget { workflow } => {
                 self.contexts.remove(&workflow);
                 self.shared.lanes.forget(workflow);
             }
             WorkerRequest::Lane { lane, width, workflow, settings } => {
-                let setup = LaneSetup::new(workflow, self.contexts.get(&workflow), &settings);
+                let before = self.shared.lanes.setup(lane);
+                let shared = self.contexts.get(&workflow);
+                let setup = LaneSetup::renew(before, workflow, shared, settings);
                 let missing = self.shared.lanes.open(lane, width, setup);
                 self.make_threads(missing);
             }
@@ -212,19 +216,19 @@ impl Main {
         }
     }
 
-    fn make_threads(&self, missing: usize) {
-        for _ in 0..missing {
+    fn make_threads(&mut self, mut missing: usize) {
+        while missing > 0 {
+            missing -= 1;
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("slot".to_owned()).stack_size(SLOT_STACK);
             match thread.spawn(move || slot::run(&shared)) {
-                Ok(_) => {
-                    self.threads.fetch_add(1, Ordering::Relaxed);
-                }
+                Ok(_) => self.threads += 1,
                 Err(error) => {
-                    let threads = self.threads.load(Ordering::Relaxed);
-                    if let Some(task) = self.shared.lanes.thread_failed(threads) {
+                    let given_up = self.shared.lanes.thread_failed(self.threads);
+                    if let Some((attempt, more)) = given_up {
                         let text = format!("cannot make a thread to run it: {error}");
-                        self.report(&task.attempt, Ending::NotStarted(125, text));
+                        self.report(&attempt, Ending::NotStarted(125, text));
+                        missing += more;
                     }
                 }
             }
@@ -255,7 +259,16 @@ impl Main {
 
     fn stop(&self, attempt: &Attempt, cause: StopCause, grace: Duration) {
         let kill_at = far(grace);
-        match attempt.stop(cause, kill_at) {
+        self.schedule_kill(attempt, kill_at, attempt.stop(cause, kill_at));
+    }
+
+    fn time_out(&self, attempt: &Attempt, group: Pid) {
+        let kill_at = far(attempt.lane.grace);
+        self.schedule_kill(attempt, kill_at, attempt.time_out(group, kill_at));
+    }
+
+    fn schedule_kill(&self, attempt: &Attempt, kill_at: Instant, stop: Stop) {
+        match stop {
             Stop::Stopping { replaces } => {
                 if let Some(earlier) = replaces {
                     self.shared.registry.unschedule(earlier, attempt.id(), Due::Kill);

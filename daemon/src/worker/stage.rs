@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::unistd::Pid;
 use torc_protocol::id::AttemptId;
 use torc_protocol::result::{Ending, Usage};
 use torc_protocol::time::{Span, Timestamp};
@@ -121,7 +122,7 @@ impl Stage<'_> {
             let pid = process.pid.as_raw().cast_unsigned();
             shared.hold(WorkerEvent::Started { attempt: attempt.id(), pid, at: begun_at });
         }
-        let timeout = run.schedule_timeout();
+        let timeout = run.schedule_timeout(process.pid);
         if let Some(limit) = &mut limit {
             limit.begin(attempt, self.mark, process.pid);
         }
@@ -159,11 +160,12 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn schedule_timeout(self) -> Option<Deadline<'a>> {
+    fn schedule_timeout(self, group: Pid) -> Option<Deadline<'a>> {
         let id = self.attempt.id();
         let at = self.begun.checked_add(self.attempt.lane.timeout?)?;
-        self.shared.schedule(at, id, Due::Timeout);
-        Some(Deadline::new(&self.shared.registry, at, id, Due::Timeout))
+        let due = Due::Timeout(group);
+        self.shared.schedule(at, id, due);
+        Some(Deadline::new(&self.shared.registry, at, id, due))
     }
 
     /// Waits until the leader has ended and, when the attempt is being stopped, until the rest of

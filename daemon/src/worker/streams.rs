@@ -98,14 +98,17 @@ impl Streams {
         Ok(())
     }
 
-    /// Ends the streams, and returns where they are, given what was kept of them.
-    pub(super) fn finish(self, kept: [Kept; 2]) -> [Output; 2] {
+    /// Ends the streams, and returns where they are, given what was kept of them, and why that is not
+    /// all that was to be kept.
+    pub(super) fn finish(self, kept: [Kept; 2]) -> ([Output; 2], Option<String>) {
         let [stdout, stderr] = self.streams;
         let [kept_stdout, kept_stderr] = kept;
         let finish = |stream: Option<Stream>, kept| {
-            stream.map_or(Output::None, |stream| stream.sink.finish(kept))
+            stream.map_or((Output::None, None), |stream| stream.sink.finish(kept))
         };
-        [finish(stdout, kept_stdout), finish(stderr, kept_stderr)]
+        let (stdout, lost) = finish(stdout, kept_stdout);
+        let (stderr, lost_too) = finish(stderr, kept_stderr);
+        ([stdout, stderr], lost.or(lost_too))
     }
 
     /// Ends the streams, and throws away what was kept of them, files too.

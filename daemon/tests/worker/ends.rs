@@ -2,12 +2,14 @@
 
 use std::fs;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use torc_protocol::result::{Ending, StopCause, TIMEOUT_CODE};
-use torc_protocol::spec::JobSettings;
+use torc_protocol::spec::{JobSettings, StdioMode};
 use torc_protocol::time::Span;
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
-use crate::harness::{Worker, is_alive, text};
+use crate::harness::{WORKFLOW, Worker, attempt, is_alive, text};
 
 const LONG: Span = Span(60_000_000);
 const SHORT: Span = Span(50_000);
@@ -66,6 +68,30 @@ fn what_a_shell_has_started_has_the_same_grace() {
     let result = worker.finished(1);
     assert_eq!(result.ending, Ending::Signaled(15));
     assert_eq!(text(&result.stdout), "ready\nsaved\n");
+}
+
+#[test]
+fn one_that_is_stopped_before_it_has_a_process_gets_none() {
+    let settings = JobSettings { stdio: StdioMode::Separate, ..JobSettings::default() };
+    let mut worker = Worker::new(1, settings);
+    let stdio = worker.directory.path().join("stdio").join(WORKFLOW.to_string());
+    fs::create_dir_all(&stdio).unwrap();
+    let stem = stdio.join(attempt(1).to_string());
+    let [out, err] = ["out", "err"].map(|extension| stem.with_added_extension(extension));
+    for pipe in [&out, &err] {
+        // Opening it takes until there is a reader, as on a file system that stalls.
+        mkfifo(pipe, Mode::S_IRWXU).unwrap();
+    }
+    worker.start_line(1, "touch ran");
+    let _stdout = fs::File::open(&out).unwrap();
+    worker.stop(1, StopCause::Canceled, None);
+    // What is answered was heard, and all before it.
+    worker.tail(1, 1, 0, false);
+    worker.tailed(1);
+    let _stderr = fs::File::open(&err).unwrap();
+    let result = worker.finished(1);
+    assert_eq!((result.ending, result.stopped), (Ending::Withdrawn, Some(StopCause::Canceled)));
+    assert!(!worker.directory.path().join("ran").exists());
 }
 
 #[test]

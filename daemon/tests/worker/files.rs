@@ -62,6 +62,15 @@ fn output_of_a_job_without_its_files_is_kept() {
 }
 
 #[test]
+fn more_files_than_can_be_reported_do_not_end_the_worker() {
+    let mut worker = Worker::plain();
+    let result = worker.run_extra("echo said", extra(&vec!["."; 1_000_000], &[]));
+    assert_eq!((result.status(), text(&result.stdout)), (JobStatus::Completed, "said\n".into()));
+    assert_eq!(result.files, None);
+    assert_eq!(worker.run("true").status(), JobStatus::Completed);
+}
+
+#[test]
 fn a_job_without_files_or_that_was_not_started_has_none() {
     let mut worker = Worker::plain();
     assert_eq!(worker.run("true").files, None);

@@ -139,6 +139,7 @@ fn the_environment_is_that_of_the_workflow_with_additions() {
         ("TORC_JOB_ID", "1"),
         ("TORC_JOB_NAME", "job1"),
         ("TORC_ATTEMPT", "1"),
+        ("TORC_ATTEMPT_ID", "1"),
         ("TORC_OUTPUT_DIR", &path),
         ("TORC_SOCKET", "/sock"),
     ]);

@@ -190,7 +190,7 @@ fn a_job_has_our_environment_and_knows_who_it_is() {
     let socket = output.lines().find(|line| line.starts_with("TORC_SOCKET=")).unwrap();
     assert!(socket.contains(torc.runtime().to_str().unwrap()), "{socket}");
     let expected = format!(
-        "{work}/sub\nblue\nround\nTORC_ATTEMPT=1\nTORC_JOB_ID=1\nTORC_JOB_NAME=job1\n\
+        "{work}/sub\nblue\nround\nTORC_ATTEMPT=1\nTORC_ATTEMPT_ID=1\nTORC_JOB_ID=1\nTORC_JOB_NAME=job1\n\
          TORC_OUTPUT_DIR={work}/out\n{socket}\nTORC_WORKFLOW_ID=1\n",
         work = work.display()
     );

@@ -175,3 +175,16 @@ fn captured_output_makes_no_directory_beside_the_torcd_of_the_user() {
     assert!(torc.path("torc_output").exists());
     assert_eq!(daemon.end(), 0);
 }
+
+#[test]
+fn a_job_whose_output_cannot_be_kept_has_failed() {
+    let torc = torc();
+    fs::create_dir(torc.path("out")).unwrap();
+    torc.write("out/stdio", "no directory");
+    let mib = "head -c 2000000 /dev/zero";
+    let outcome = torc.args(["exec", "-o", "out", "--db", "x.db", "-c", mib, "-c", "true"]).run();
+    outcome.expect(1).says("output lost");
+    let database = torc_tests::database::Database::open(torc.path("x.db"));
+    let rows = database.rows("SELECT status, return_code FROM attempt ORDER BY job_id");
+    assert_eq!(rows, ["failed|0", "completed|0"]);
+}

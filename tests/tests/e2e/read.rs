@@ -27,7 +27,7 @@ pub(crate) fn with_history() -> Torc {
     torc
 }
 
-const READS: [&[&str]; 10] = [
+const READS: [&[&str]; 17] = [
     &["results", "list"],
     &["results", "list", "first", "--format", "json"],
     &["jobs", "list", "1"],
@@ -38,6 +38,13 @@ const READS: [&[&str]; 10] = [
     &["logs", "job1"],
     &["logs", "2", "--stderr"],
     &["results", "list", "--format", "csv"],
+    &["results", "list", "--all-attempts"],
+    &["workflows", "graph"],
+    &["workflows", "graph", "1", "--as", "mermaid"],
+    &["files", "list"],
+    &["user-data", "list"],
+    &["explain", "job1"],
+    &["jobs", "list", "--actions"],
 ];
 
 #[test]

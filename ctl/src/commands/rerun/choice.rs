@@ -81,8 +81,7 @@ pub(super) fn needed_jobs(
     Choice { jobs, commands, warnings }
 }
 
-/// Chooses what failed, or of it only the jobs of these names or numbers, and what was canceled
-/// because of it.
+/// Chooses what failed, or of it only the jobs of these names or numbers, and all downstream of it.
 ///
 /// # Errors
 ///
@@ -96,10 +95,8 @@ pub(super) fn failed_jobs(record: &Record, named: &[String]) -> Result<Choice, C
     let jobs = again(record, &reasons, |reason, job| match reason {
         failed::Reason::Failed => (ended(job), None),
         failed::Reason::NotRun => (NOT_RUN.to_owned(), None),
-        failed::Reason::CanceledWith(on) => {
-            let on = &record.jobs[on as usize].name;
-            (format!("canceled because of {on}"), Some(on.clone()))
-        }
+        failed::Reason::CanceledWith(on) => because_of(record, "canceled because of", on),
+        failed::Reason::DependsOn(on) => because_of(record, "depends on", on),
     });
     Ok(Choice { jobs, commands: Vec::new(), warnings: Vec::new() })
 }
@@ -139,19 +136,25 @@ fn needed_reason(record: &Record, reason: needed::Reason, job: &Job) -> (String,
         needed::Reason::OutputMissing(file) => of_file("output missing", file),
         needed::Reason::InputChanged(file) => of_file("input changed", file),
         needed::Reason::InputAppeared(file) => of_file("input is new", file),
-        needed::Reason::DependsOn(on) => {
-            let on = record.jobs[on as usize].name.clone();
-            (format!("depends on {on}"), Some(on))
-        }
+        needed::Reason::CanceledWith(on) => because_of(record, "canceled because of", on),
+        needed::Reason::DependsOn(on) => because_of(record, "depends on", on),
     }
+}
+
+/// Returns a reason that is another job.
+fn because_of(record: &Record, what: &str, on: u32) -> (String, Option<String>) {
+    let on = &record.jobs[on as usize].name;
+    (format!("{what} {on}"), Some(on.clone()))
 }
 
 /// Returns how a job ended that did not complete.
 fn ended(job: &Job) -> String {
-    match (job.status, job.return_code) {
-        (JobStatus::Blocked | JobStatus::Ready | JobStatus::Pending, _) => NOT_RUN.to_owned(),
-        (status, Some(code)) => format!("{status} (return code {code})"),
-        (status, None) => status.to_string(),
+    match (job.status, job.return_code, &job.reason) {
+        (JobStatus::Blocked | JobStatus::Ready | JobStatus::Pending, ..) => NOT_RUN.to_owned(),
+        (status, _, Some(reason)) => format!("{status} ({reason})"),
+        // A code of 0 is no reason to run again, and a canceled job has that of a run before.
+        (status, None | Some(0), None) | (status @ JobStatus::Canceled, ..) => status.to_string(),
+        (status, Some(code), None) => format!("{status} (return code {code})"),
     }
 }
 
@@ -237,6 +240,26 @@ mod tests {
         );
         let causes: Vec<_> = choice.jobs.iter().map(|job| job.because_of.as_deref()).collect();
         assert_eq!(causes, [Some("in.csv"), Some("a"), Some("out.csv"), None]);
+    }
+
+    #[test]
+    fn a_code_of_zero_is_no_reason() {
+        let script = Script::graph("a, b -> c")
+            .status("a", JobStatus::Failed, Some(0))
+            .status("b", JobStatus::Failed, Some(0))
+            .status("c", JobStatus::Canceled, Some(0))
+            .reason("a", "output file missing: x");
+        let expected =
+            ["a: failed (output file missing: x)", "b: failed", "c: canceled because of b"];
+        let record = script.record();
+        assert_eq!(lines(&needed_jobs(&record, &[], None).jobs), expected);
+        assert_eq!(lines(&failed_jobs(&record, &[]).unwrap().jobs), expected);
+    }
+
+    #[test]
+    fn a_canceled_job_without_a_failed_one_before_it_is_only_canceled() {
+        let record = Script::graph("a -> b").status("b", JobStatus::Canceled, Some(1)).record();
+        assert_eq!(lines(&needed_jobs(&record, &[], None).jobs), ["b: canceled"]);
     }
 
     #[test]

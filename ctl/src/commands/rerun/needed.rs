@@ -16,6 +16,8 @@ use super::record::{Record, Use};
 pub(super) enum Reason {
     /// It did not complete.
     NotComplete,
+    /// It was canceled because of a job that did not complete.
+    CanceledWith(u32),
     /// Its command is another one.
     CommandChanged,
     /// A file that it writes is not there.
@@ -45,6 +47,7 @@ pub(super) fn needed(record: &Record, files: &[Option<FileStamp>], changed: &[u3
         .iter()
         .map(|job| (job.status != JobStatus::Completed).then_some(Reason::NotComplete))
         .collect();
+    tell_canceled(record, &mut reasons);
     for job in changed {
         reasons[*job as usize].get_or_insert(Reason::CommandChanged);
     }
@@ -62,6 +65,20 @@ pub(super) fn needed(record: &Record, files: &[Option<FileStamp>], changed: &[u3
     leave_disabled(record, &mut reasons);
     spread(record, &mut reasons);
     Needed { reasons, gone: gone(record, files) }
+}
+
+/// Gives canceled jobs the reason that another one is, where one is: the first.
+fn tell_canceled(record: &Record, reasons: &mut [Option<Reason>]) {
+    let unfinished = (0..).zip(&record.jobs).filter(|(_, job)| job.did_not_complete());
+    for (on, _) in unfinished {
+        for dependent in &record.dependents[on as usize] {
+            let place = *dependent as usize;
+            let is_canceled = record.jobs[place].status == JobStatus::Canceled;
+            if is_canceled && reasons[place] == Some(Reason::NotComplete) {
+                reasons[place] = Some(Reason::CanceledWith(on));
+            }
+        }
+    }
 }
 
 fn input_reason(file_use: &Use, now: Option<FileStamp>) -> Option<Reason> {

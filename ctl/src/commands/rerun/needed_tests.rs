@@ -15,6 +15,7 @@ fn reasons(script: Script, files: &[(&str, u64)], changed: &[u32]) -> Vec<String
         let text = match reason {
             None => continue,
             Some(Reason::NotComplete) => "not complete".to_owned(),
+            Some(Reason::CanceledWith(on)) => format!("canceled with {}", name(*on)),
             Some(Reason::CommandChanged) => "command".to_owned(),
             Some(Reason::OutputMissing(file)) => format!("no {}", path(*file)),
             Some(Reason::InputChanged(file)) => format!("changed {}", path(*file)),
@@ -49,7 +50,7 @@ fn what_did_not_complete_and_all_downstream_of_it_is_needed() {
     let script = Script::graph("a -> b -> c, x -> c, x -> y")
         .status("b", JobStatus::Failed, Some(2))
         .status("c", JobStatus::Canceled, None);
-    assert_eq!(reasons(script, &[], &[]), ["b: not complete", "c: not complete"]);
+    assert_eq!(reasons(script, &[], &[]), ["b: not complete", "c: canceled with b"]);
 }
 
 #[test]
@@ -117,6 +118,7 @@ fn a_chain_of_a_hundred_thousand_is_walked_without_recursion() {
             command: String::new(),
             status: JobStatus::Completed,
             return_code: Some(0),
+            reason: None,
         });
     }
     let found = needed(&record, &[], &[]);

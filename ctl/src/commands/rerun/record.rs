@@ -1,15 +1,19 @@
 //! What the database has of a workflow that is to run again, with places instead of numbers.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use torc_protocol::id::JobId;
-use torc_protocol::request::{GetWorkflow, ListEdges, ListFileUses, ListJobs, WorkflowSelector};
+use torc_protocol::request::{
+    GetWorkflow, ListEdges, ListFileUses, ListJobs, ListResults, WorkflowSelector,
+};
 use torc_protocol::result::FileStamp;
 use torc_protocol::status::JobStatus;
-use torc_protocol::view::{EdgeView, FileUseView, JobView, WorkflowView};
+use torc_protocol::view::{EdgeView, FileUseView, JobView, ResultView, WorkflowView};
 
 use crate::client::Client;
 use crate::error::CliError;
+use crate::spec::plain_path::plain;
 
 /// A workflow that was run. Jobs and paths are named by their places in the lists here, which are
 /// counted in 32 bits.
@@ -21,7 +25,7 @@ pub(super) struct Record {
     pub(super) jobs: Vec<Job>,
     /// For each job, those that wait for it.
     pub(super) dependents: Vec<Vec<u32>>,
-    /// The paths of files, each once, as the workflow has them.
+    /// The paths of files, each once, as the workflow has them first.
     pub(super) paths: Vec<String>,
     /// Which jobs read and write which of them.
     pub(super) uses: Vec<Use>,
@@ -40,6 +44,21 @@ pub(super) struct Job {
     pub(super) status: JobStatus,
     /// The code of its last attempt.
     pub(super) return_code: Option<i32>,
+    /// Why it failed although the code says that it did not, in words.
+    pub(super) reason: Option<String>,
+}
+
+impl Job {
+    /// Returns whether what waits for it is canceled because of it.
+    pub(super) fn did_not_complete(&self) -> bool {
+        matches!(self.status, JobStatus::Failed | JobStatus::Terminated | JobStatus::Canceled)
+    }
+
+    /// Returns whether its code does not say why it failed, as when a file that it writes is missing.
+    fn is_unexplained(&self) -> bool {
+        matches!(self.status, JobStatus::Failed | JobStatus::Terminated)
+            && self.return_code == Some(0)
+    }
 }
 
 /// That a job reads or writes a file.
@@ -62,7 +81,7 @@ struct Builder {
     places: HashMap<JobId, u32>,
     dependents: Vec<Vec<u32>>,
     paths: Vec<String>,
-    path_places: HashMap<String, u32>,
+    path_places: HashMap<PathBuf, u32>,
     uses: Vec<Use>,
 }
 
@@ -83,9 +102,18 @@ impl Record {
         while let Some(edges) = client.next::<ListEdges>().await? {
             edges.into_iter().for_each(|edge| record.edge(edge));
         }
-        client.stream(ListFileUses { workflow }).await?;
+        client.stream(ListFileUses { workflow: workflow.clone() }).await?;
         while let Some(uses) = client.next::<ListFileUses>().await? {
             uses.into_iter().for_each(|file_use| record.file_use(file_use));
+        }
+        if record.jobs.iter().any(Job::is_unexplained) {
+            let status = vec![JobStatus::Failed, JobStatus::Terminated];
+            let results =
+                ListResults { workflow, status, return_code: Some(0), ..ListResults::default() };
+            client.stream(results).await?;
+            while let Some(results) = client.next::<ListResults>().await? {
+                results.into_iter().for_each(|result| record.result(result));
+            }
         }
         Ok(record.finish(view))
     }
@@ -101,7 +129,16 @@ impl Builder {
             command: job.command,
             status: job.status,
             return_code: job.return_code,
+            reason: None,
         });
+    }
+
+    fn result(&mut self, result: ResultView) {
+        let Some(place) = self.places.get(&result.job_id) else { return };
+        let job = &mut self.jobs[*place as usize];
+        if job.is_unexplained() && !result.reason.is_empty() {
+            job.reason = Some(result.reason);
+        }
     }
 
     /// Edges and uses of jobs that are not in the list (actions are not) are of no interest.
@@ -114,16 +151,13 @@ impl Builder {
 
     fn file_use(&mut self, file_use: FileUseView) {
         let Some(job) = self.places.get(&file_use.job_id).copied() else { return };
-        let path = match self.path_places.get(&file_use.path) {
-            Some(place) => *place,
-            None => {
-                let place = self.paths.len() as u32;
-                self.paths.push(file_use.path.clone());
-                self.path_places.insert(file_use.path, place);
-                place
-            }
-        };
-        let FileUseView { is_output, stamp, .. } = file_use;
+        let FileUseView { path, is_output, stamp, .. } = file_use;
+        let next = self.paths.len() as u32;
+        let place = *self.path_places.entry(plain(&path)).or_insert(next);
+        if place == next {
+            self.paths.push(path);
+        }
+        let path = place;
         self.uses.push(Use { job, path, is_output, stamp });
     }
 
@@ -141,7 +175,7 @@ pub(super) mod tests {
     use torc_protocol::view::JobCounts;
 
     use super::*;
-    use crate::commands::running::fixtures::job_view;
+    use crate::commands::running::fixtures::{failed_job, job_view};
 
     /// Makes a record for tests: jobs by name, edges as `a -> b`.
     #[derive(Debug, Default)]
@@ -180,6 +214,13 @@ pub(super) mod tests {
         pub(crate) fn status(mut self, name: &str, status: JobStatus, code: Option<i32>) -> Self {
             let job = self.builder.jobs.iter_mut().find(|job| job.name == name).unwrap();
             (job.status, job.return_code) = (status, code);
+            self
+        }
+
+        /// Gives the reason in the result of a job.
+        pub(crate) fn reason(mut self, name: &str, reason: &str) -> Self {
+            let (job_id, reason) = (self.id(name), reason.to_owned());
+            self.builder.result(ResultView { job_id, reason, ..failed_job(&[]).result });
             self
         }
 
@@ -222,7 +263,7 @@ pub(super) mod tests {
         let record = Script::graph("a -> b, a -> c")
             .writes("a", "x")
             .reads("b", "x", Some(1))
-            .reads("c", "x", Some(1))
+            .reads("c", "./x", Some(1))
             .record();
         assert_eq!(record.paths, ["x"]);
         assert_eq!(record.dependents[0], [1, 2]);

@@ -66,8 +66,8 @@ impl FilePlan {
     }
 
     /// Returns what the file comes to.
-    pub(super) fn workflow(&self) -> &Workflow {
-        &self.workflow
+    pub(super) fn into_workflow(self) -> Workflow {
+        self.workflow
     }
 
     /// Returns what is kept free before the end of the run.

@@ -45,10 +45,13 @@ pub(crate) struct LimitArgs {
     pub(crate) time_limit: Option<Duration>,
     /// Be over at this time: local (2026-03-01T18:00), with a zone (…Z, …+01:00), or in Unix seconds
     ///
-    /// In a Slurm job that is its end, unless this says `none` or --time-limit is given.
+    /// Where Slurm sets `SLURM_JOB_END_TIME`, that is the default, unless --time-limit is given;
+    /// `none` switches it off.
     #[arg(long, value_name = "WHEN")]
     pub(crate) end_time: Option<EndTime>,
     /// Run only jobs whose labels are all among these [default: only those without labels]
+    ///
+    /// Jobs without labels do not run then.
     #[arg(long = "label", value_name = "A,B", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
 }

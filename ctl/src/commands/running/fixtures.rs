@@ -28,6 +28,7 @@ pub(crate) fn outcome(status: WorkflowStatus) -> Outcome {
         status,
         counts: JobCounts { total: 200, completed: 200, ..JobCounts::default() },
         failed: Vec::new(),
+        failed_before: 0,
         failed_actions: Vec::new(),
         left: None,
         is_rerun: false,

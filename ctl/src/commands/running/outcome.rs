@@ -32,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) counts: JobCounts,
     /// The jobs that failed or were stopped, or the first of them.
     pub(crate) failed: Vec<FailedJob>,
+    /// How many jobs of the workflow failed before this run and did not belong to it.
+    pub(crate) failed_before: u64,
     /// The actions that went wrong.
     pub(crate) failed_actions: Vec<FailedAction>,
     /// What could not run, when it is paused.

@@ -33,6 +33,7 @@ pub(crate) fn text(outcome: &Outcome, palette: Palette, quiet: bool) -> String {
     if more > 0 {
         let _ = writeln!(text, "… and {more} more");
     }
+    failed_before(&mut text, outcome.failed_before);
     for action in outcome.failed_actions.iter().take(FAILED_SHOWN) {
         failed_action(&mut text, action, palette);
     }
@@ -116,6 +117,15 @@ fn failed_job(text: &mut String, failed: &FailedJob, palette: Palette) {
     let _ = writeln!(text, "{name} {status} ({what}): {}", shorten(command));
     for line in &failed.last_lines {
         let _ = writeln!(text, "  {} {line}", palette.paint(Tone::Dim, "|"));
+    }
+}
+
+/// Says what failed that this run is not to blame for: the exit code is that of the workflow.
+fn failed_before(text: &mut String, number: u64) {
+    let have = if number == 1 { "has" } else { "have" };
+    if number > 0 {
+        let jobs = style::count(number, "other job");
+        let _ = writeln!(text, "{jobs} of the workflow {have} failed before, and did not run now");
     }
 }
 

@@ -48,6 +48,23 @@ fn failed_commands_are_shown_with_their_last_lines() {
 }
 
 #[test]
+fn what_failed_before_and_did_not_run_now_is_told_apart() {
+    let mut outcome = outcome(WorkflowStatus::Failed);
+    outcome.counts = JobCounts { total: 1, completed: 1, ..JobCounts::default() };
+    outcome.failed_before = 1;
+    insta::assert_snapshot!(text(&outcome, Palette::PLAIN, false), @r"
+    1 job completed in 12.3 s (workflow 4, night)
+    1 other job of the workflow has failed before, and did not run now
+    snapshot /w/torc_output/torc.db (1.2 MiB, generation 3)
+    run again only what is needed: torcctl run 4
+    ");
+    outcome.failed_before = 2;
+    let quiet = text(&outcome, Palette::PLAIN, true);
+    let expected = "2 other jobs of the workflow have failed before, and did not run now\n";
+    assert_eq!(quiet, expected);
+}
+
+#[test]
 fn a_snapshot_that_is_not_on_disk_is_said_in_quiet_mode_too() {
     let mut outcome = outcome(WorkflowStatus::Completed);
     outcome.saved = full_disk();

@@ -1,7 +1,9 @@
 //! Which torcd runs the jobs: the user's, or a private one of ours.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
+use torc_protocol::paths;
 use torc_protocol::request::Status;
 use torc_protocol::spec::StdioMode;
 
@@ -12,6 +14,11 @@ use crate::client::Client;
 use crate::context::{Context, default_database};
 use crate::error::{CliError, ErrorKind};
 use crate::standalone::{Home, Launch, Standalone};
+use crate::stderr;
+use crate::style::one_line;
+
+/// The environment variable in which a job finds its number.
+const JOB_VARIABLE: &str = "TORC_JOB_ID";
 
 /// A torcd that runs our jobs.
 #[derive(Debug)]
@@ -92,6 +99,9 @@ impl Target {
         }
         if !wants_private && let Some(mut client) = ctx.running().await? {
             let in_memory = client.call(Status).await?.in_memory;
+            if lasting.is_none() {
+                warn_of_surrounding_job(ctx);
+            }
             return Ok(Some(Self { client, private: None, record: None, in_memory }));
         }
         match lasting {
@@ -139,6 +149,22 @@ impl Target {
     /// Returns where output goes when nothing else was asked for.
     pub(crate) fn default_stdio(&self) -> StdioMode {
         if self.in_memory { StdioMode::Capture } else { StdioMode::Separate }
+    }
+}
+
+/// Warns a torcctl that runs in a job of the torcd that it talks to: it waits for jobs that may wait
+/// for what its own job holds.
+fn warn_of_surrounding_job(ctx: &Context) {
+    let [job, socket] = [JOB_VARIABLE, paths::SOCKET_VARIABLE]
+        .map(|it| env::var_os(it).filter(|it| !it.is_empty()));
+    let (Some(job), Some(socket)) = (job, socket) else { return };
+    let is_ours = ctx.globals.socket.as_ref().is_none_or(|named| *named == *socket);
+    if is_ours && !ctx.globals.quiet {
+        let job = one_line(&job.to_string_lossy());
+        stderr::say(&format!(
+            "warning: this runs in job {job} of the same torcd: its jobs wait for CPUs, and that \
+             job holds some\nhint: --standalone runs them beside it"
+        ));
     }
 }
 

@@ -6,6 +6,8 @@
 pub mod schema;
 pub mod tables;
 
+use crate::spec::memory;
+
 /// The fields that a map may have.
 #[derive(Debug)]
 pub struct Table {
@@ -68,6 +70,13 @@ pub enum Kind {
 }
 
 impl Table {
+    /// Returns which fields it has, for hints.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let names: Vec<_> = self.fields.iter().map(|field| field.name).collect();
+        format!("{} has: {}", self.name, names.join(", "))
+    }
+
     /// Returns the field of this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'static Field> {
@@ -82,6 +91,26 @@ impl Table {
 }
 
 impl Kind {
+    /// Returns how it is written, for hints.
+    #[must_use]
+    pub fn example(&self) -> String {
+        match self {
+            Self::Text | Self::Scalar => "write one text, in quotes if it is not plain".to_owned(),
+            Self::Bool => "write true or false".to_owned(),
+            Self::Integer(low, high) => format!("it can be {low} to {high}"),
+            Self::Number => "write a number as in 10 or 2.5".to_owned(),
+            Self::Word(words) => format!("it can be {}", words.join(", ")),
+            Self::Memory => memory::EXAMPLES.to_owned(),
+            Self::Texts => "write a list as in [a, b]".to_owned(),
+            Self::Integers(low, high) => format!("write a list of numbers from {low} to {high}"),
+            Self::Variables => "write names with their texts as in {A: text, B: text}".to_owned(),
+            Self::Parameters => "write names with their values as in {i: [1, 2]}".to_owned(),
+            Self::Any => "write anything".to_owned(),
+            Self::Entry(table) => table.hint(),
+            Self::Entries(table) => format!("write a list; {}", table.hint()),
+        }
+    }
+
     /// Returns what is expected, for messages.
     #[must_use]
     pub fn expected(&self) -> String {

@@ -173,7 +173,9 @@ impl Reader<'_, '_> {
     }
 
     fn fail<T>(&mut self, at: Position, message: String) -> Option<T> {
-        self.complaints.push(at, format!("not valid {}: {message}", self.scanner.dialect.name()));
+        let message = format!("not valid {}: {message}", self.scanner.dialect.name());
+        let hint = "look at the commas, quotes and brackets here and before";
+        self.complaints.push_with_hint(at, message, hint);
         None
     }
 }

@@ -108,6 +108,15 @@ fn nesting_has_an_end_in_every_format() {
 }
 
 #[test]
+fn mistakes_in_json_come_with_a_remedy() {
+    for text in ["{\"a\": 1,, \"b\": 2}", "{\"a\" 1}", "[1", "\"a"] {
+        let hint = "hint: look at the commas, quotes and brackets here and before\n";
+        let said = refusal(Format::Json, text);
+        assert!(said.contains("not valid JSON: ") && said.ends_with(hint), "{said}");
+    }
+}
+
+#[test]
 fn json_is_strict_and_json5_is_not() {
     let json5 = "// c\n{a: 'x\\\n y', \"b\": [+1, .5, 5., 0x1F, -2e3,], /* d */ $c_1: null,}";
     assert_eq!(json_of(Format::Json5, json5), r#"{"a":"x y","b":[1,0.5,5.0,31,-2e3],"$c_1":null}"#);

@@ -27,7 +27,7 @@ impl Checker<'_> {
     fn entry(&mut self, node: &Node, table: &'static Table) {
         let Value::Map(entries) = &node.value else {
             let message = format!("{} is a map of fields, not {}", table.name, node.kind());
-            self.complaints.push(node.at, message);
+            self.complaints.push_with_hint(node.at, message, table.hint());
             return;
         };
         for (key, value) in entries {
@@ -48,10 +48,8 @@ impl Checker<'_> {
     }
 
     fn unknown(&mut self, key: &Key, table: &'static Table) {
-        let names = || table.fields.iter().map(|field| field.name);
-        let hint = nearest::hint(&key.name, names()).unwrap_or_else(|| {
-            format!("{} has: {}", table.name, names().collect::<Vec<_>>().join(", "))
-        });
+        let names = table.fields.iter().map(|field| field.name);
+        let hint = nearest::hint(&key.name, names).unwrap_or_else(|| table.hint());
         let message = format!("unknown field '{}' in {}", key.name, table.name);
         self.complaints.push_with_hint(key.at, message, hint);
     }
@@ -97,7 +95,7 @@ impl Checker<'_> {
                 for item in items.iter().filter(|item| !matches!(item.value, Value::String(_))) {
                     let message =
                         format!("'{name}' is a list of texts, and this is {}", item.kind());
-                    self.complaints.push(item.at, message);
+                    self.complaints.push_with_hint(item.at, message, "write each as \"text\"");
                 }
             }
             (Kind::Integers(low, high), Value::List(items)) => {
@@ -109,7 +107,8 @@ impl Checker<'_> {
                                 "'{name}' is a list of whole numbers, and this is {}",
                                 item.kind()
                             );
-                            self.complaints.push(item.at, message);
+                            let hint = format!("each can be {low} to {high}");
+                            self.complaints.push_with_hint(item.at, message, hint);
                         }
                     }
                 }
@@ -127,19 +126,19 @@ impl Checker<'_> {
     fn wrong(&mut self, name: &str, node: &Node, kind: Kind) {
         let message = format!("'{name}' takes {}, not {}", kind.expected(), node.kind());
         let hint = match (kind, &node.value) {
-            (Kind::Texts, Value::String(text)) => Some(format!("write [{text}]")),
-            (Kind::Integers(..), Value::Number(text)) => Some(format!("write [{text}]")),
-            (Kind::Text, Value::Number(text)) => Some(format!("write \"{text}\"")),
-            (Kind::Text, Value::Bool(value)) => Some(format!("write \"{value}\"")),
+            (Kind::Texts, Value::String(text)) => format!("write [{text}]"),
+            (Kind::Integers(..), Value::Number(text)) => format!("write [{text}]"),
+            (Kind::Text, Value::Number(text)) => format!("write \"{text}\""),
+            (Kind::Text, Value::Bool(value)) => format!("write \"{value}\""),
             (Kind::Integer(..) | Kind::Number, Value::String(text))
                 if text.parse::<f64>().is_ok() =>
             {
-                Some(format!("write {text} without quotes"))
+                format!("write {text} without quotes")
             }
-            (Kind::Bool, Value::String(_)) => Some("write true or false without quotes".to_owned()),
-            _ => None,
+            (Kind::Bool, Value::String(_)) => "write true or false without quotes".to_owned(),
+            (kind, _) => kind.example(),
         };
-        self.complaints.push_maybe_hint(node.at, message, hint);
+        self.complaints.push_with_hint(node.at, message, hint);
     }
 
     fn integer(&mut self, name: &str, at: Position, text: &str, (low, high): (i64, i64)) {
@@ -150,7 +149,8 @@ impl Checker<'_> {
                 self.complaints.push_with_hint(at, message, format!("it can be {low} to {high}"));
             }
             Err(_) => {
-                self.complaints.push(at, format!("'{name}' takes a whole number, not {text}"));
+                let message = format!("'{name}' takes a whole number, not {text}");
+                self.complaints.push_with_hint(at, message, format!("it can be {low} to {high}"));
             }
         }
     }
@@ -184,15 +184,18 @@ impl Checker<'_> {
         for (key, node) in entries {
             if key.name.is_empty() || key.name.contains(['=', '\0']) {
                 let message = format!("'{}' cannot be the name of a variable", key.name);
-                self.complaints.push(key.at, message);
+                let hint = "a name has at least one character, and neither '=' nor NUL";
+                self.complaints.push_with_hint(key.at, message, hint);
             }
             let is_scalar =
                 matches!(node.value, Value::String(_) | Value::Number(_) | Value::Bool(_));
             if !is_scalar {
                 let message = format!("'{}' in '{name}' takes text, not {}", key.name, node.kind());
-                let hint = "write \"\" for empty text";
-                let hint = (node.value == Value::Null).then(|| hint.to_owned());
-                self.complaints.push_maybe_hint(node.at, message, hint);
+                let hint = match node.value {
+                    Value::Null => "write \"\" for empty text",
+                    _ => "write one text, in quotes if it is not plain",
+                };
+                self.complaints.push_with_hint(node.at, message, hint);
             }
         }
     }
@@ -211,7 +214,8 @@ impl Checker<'_> {
                         key.name,
                         node.kind()
                     );
-                    self.complaints.push(node.at, message);
+                    let hint = "write it as in 5, [a, b] or \"1:10\"";
+                    self.complaints.push_with_hint(node.at, message, hint);
                 }
                 Value::List(items) => {
                     for item in items.iter().filter(|item| {
@@ -222,7 +226,8 @@ impl Checker<'_> {
                             key.name,
                             item.kind()
                         );
-                        self.complaints.push(item.at, message);
+                        let hint = "write a list as in [a, b]";
+                        self.complaints.push_with_hint(item.at, message, hint);
                     }
                 }
                 _ => {}

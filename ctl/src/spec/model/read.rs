@@ -112,7 +112,11 @@ impl Reader<'_> {
     fn name(&mut self, entry: Entry<'_>) -> Text {
         let name = entry.required_text("name");
         if entry.text("name").is_some_and(|text| text.text.is_empty()) {
-            self.complaints.push(name.at, "a name cannot be empty");
+            self.complaints.push_with_hint(
+                name.at,
+                "a name cannot be empty",
+                "give it one, by which others can call it",
+            );
         }
         name
     }

@@ -12,6 +12,7 @@ mod graph;
 mod jobs;
 mod links;
 mod names;
+mod paths;
 mod patterns;
 mod references;
 mod report;
@@ -30,6 +31,7 @@ use graph::Writers;
 use jobs::{Roster, Surroundings};
 use links::Pool;
 use names::Names;
+use paths::PathWriters;
 use report::Report;
 use variables::Variables;
 
@@ -248,6 +250,9 @@ fn infer(
     places: &Places<'_>,
     report: &mut Report<'_>,
 ) {
+    let of_paths = PathWriters::of(files, jobs, |one, other| {
+        warn_of_path(files, jobs, (one, other), report, places.of(other.0));
+    });
     let mut twice = |what: &str, name: &str, jobs: &[Job], (first, second): (u32, u32)| {
         let (one, other) = (&jobs[first as usize].name, &jobs[second as usize].name);
         let message = format!("two jobs write the {what} '{name}': {one} and {other}");
@@ -274,10 +279,30 @@ fn infer(
         let mut depends_on = std::mem::take(&mut job.depends_on).into_vec();
         let explicit = depends_on.len();
         of_files.add(&job.inputs, number as u32, &mut depends_on);
+        of_paths.add(&job.inputs, number as u32, &mut depends_on);
         of_data.add(&job.input_user_data, number as u32, &mut depends_on);
         job.depends_on = match depends_on.len() == explicit {
             true => depends_on.into(),
             false => jobs::settle(depends_on),
         };
     }
+}
+
+/// Warns of two jobs that write one path under different names.
+fn warn_of_path(
+    files: &[File],
+    jobs: &[Job],
+    ((one, first), (other, second)): ((u32, u32), (u32, u32)),
+    report: &mut Report<'_>,
+    at: Position,
+) {
+    let [one, other] = [one, other].map(|job| &jobs[job as usize].name);
+    let [first, second] = [first, second].map(|file| &files[file as usize]);
+    report.warn(
+        at,
+        format!(
+            "two jobs write {}: {one} as '{}' and {other} as '{}'",
+            second.path, first.name, second.name
+        ),
+    );
 }

@@ -8,6 +8,8 @@ use crate::spec::nearest;
 
 /// So many names are searched for the nearest one.
 const SEARCHED: usize = 100_000;
+/// So many names are told when none is near.
+const SHOWN: usize = 8;
 
 /// Names and their numbers.
 #[derive(Debug)]
@@ -59,10 +61,20 @@ impl<'n> Names<'n> {
         if found.is_none() && !self.incomplete {
             complaints.push_lazily(at, format!("unknown {} '{name}'", self.what), || {
                 let names = self.list.iter().take(SEARCHED).map(String::as_str);
-                nearest::hint(name, names)
+                Some(nearest::hint(name, names).unwrap_or_else(|| self.known()))
             });
         }
         found
+    }
+
+    /// Returns the hint that tells which names there are.
+    fn known(&self) -> String {
+        let shown = self.list.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        match self.list.len() {
+            0 => format!("the file defines no {}", self.what),
+            all if all > SHOWN => format!("there are {shown} and {} others", all - SHOWN),
+            _ => format!("there are only these: {shown}"),
+        }
     }
 
     /// As [`Self::find`], for a text as it stands in the file.

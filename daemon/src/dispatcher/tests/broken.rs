@@ -32,6 +32,7 @@ fn nothing_is_told_and_every_answer_is_an_error() {
     let (watch, mut watching) = asked(|reply| Input::Watch { workflow, from_seq: None, reply });
     t.turn([add, exits(1, 1, 0), recorded, watch]);
     assert!(told(&mut live).is_empty());
+    assert!(live.is_closed(), "who watches learns that there is nothing more");
     assert_eq!(code(added.try_recv().unwrap()), ErrorCode::Internal);
     assert_eq!(code(answer.try_recv().unwrap()), ErrorCode::Internal);
     assert_eq!(code(watching.try_recv().unwrap()), ErrorCode::Internal);

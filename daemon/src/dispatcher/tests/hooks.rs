@@ -76,7 +76,7 @@ fn a_cancel_stops_the_actions_too_and_none_follows() {
     t.turn([started(1, 1), started(2, 1)]);
     t.sent();
     t.cancel(id, &[]).unwrap();
-    assert_eq!(t.sent(), ["stop 2.1 1.1: canceled"]);
+    assert_eq!(t.sent(), ["stop 1.1: canceled", "stop 2.1: canceled"]);
     let stopped = |job| ended(job, 1, Ending::Signaled(15), Some(StopCause::Canceled));
     t.turn([stopped(1), stopped(2)]);
     assert_eq!(t.workflow(id).unwrap().status, WorkflowStatus::Canceled);
@@ -94,7 +94,7 @@ fn an_action_that_the_worker_took_along_is_lost_and_not_done_again() {
 }
 
 #[test]
-fn an_action_that_never_began_ends_the_workflow_as_well() {
+fn an_action_that_was_withdrawn_ends_the_workflow_as_well() {
     let mut t = DispatcherTest::cpus(1);
     let (id, _) = t.submit(with_actions(&[Trigger::OnWorkflowStart]), jobs(&["a"]));
     t.turn([exits(1, 1, 0), withdrawn(2, 1, StopCause::Canceled)]);
@@ -102,4 +102,53 @@ fn an_action_that_never_began_ends_the_workflow_as_well() {
     assert_eq!(t.workflow(id).unwrap().status, WorkflowStatus::Completed);
     assert!(t.results(2).is_empty());
     assert_eq!(t.job(2).id, JobId(2));
+}
+
+#[test]
+fn an_action_that_is_fired_in_the_turn_of_a_cancel_is_stopped_too() {
+    let mut t = DispatcherTest::cpus(1);
+    let (id, _) = t.submit(with_actions(&[Trigger::OnJobsComplete]), jobs(&["a", "b"]));
+    let request = torc_protocol::request::Cancel {
+        workflow: torc_protocol::request::WorkflowSelector::Id(id),
+        jobs: Vec::new(),
+        grace: None,
+    };
+    let (cancel, _answer) =
+        super::asked(|reply| crate::dispatcher::input::Input::Cancel { request, reply });
+    t.sent();
+    t.turn([exits(1, 1, 0), cancel]);
+    let sent = t.sent();
+    let stop = sent.iter().position(|request| request == "stop 3.1: canceled");
+    let start = sent.iter().position(|request| request.ends_with(": 3.1"));
+    assert!(start.is_some() && start < stop, "{sent:?}");
+}
+
+#[test]
+fn a_time_limit_ends_an_action_too() {
+    let mut t = DispatcherTest::cpus(1);
+    let now = torc_protocol::time::Timestamp::now().0;
+    let limit = torc_protocol::spec::TimeLimit {
+        stop_at: torc_protocol::time::Timestamp(now + 10_000_000),
+        grace: torc_protocol::time::Span(1),
+    };
+    let mut spec = with_actions(&[Trigger::OnWorkflowStart]);
+    spec.options.time_limit = Some(limit);
+    t.submit(spec, jobs(&["a"]));
+    t.turn([exits(1, 1, 0), started(2, 1)]);
+    t.sent();
+    t.dispatcher.epoch -= std::time::Duration::from_secs(20);
+    t.turn([]);
+    assert_eq!(t.sent(), ["stop 2.1: timelimit"]);
+}
+
+#[test]
+fn an_action_that_a_dead_worker_had_not_begun_is_given_to_the_next() {
+    let mut t = DispatcherTest::cpus(1);
+    t.submit(with_actions(&[Trigger::OnWorkflowStart]), jobs(&["a"]));
+    assert_eq!(t.stands(2), "pending 1");
+    t.worker_dies();
+    t.next_worker();
+    let sent = t.sent();
+    assert!(sent.iter().any(|request| request.ends_with(": 2.1")), "{sent:?}");
+    assert_eq!(t.stands(2), "pending 1");
 }

@@ -292,3 +292,57 @@ fn what_became_ready_in_the_turn_of_a_cancel_is_canceled() {
     assert_eq!(states, ["completed 1", "canceled 0", "canceled 0"]);
     t.check_counts(id);
 }
+
+#[test]
+fn a_job_that_is_canceled_alone_leaves_how_the_others_are_stopped_as_it_is() {
+    let mut t = DispatcherTest::cpus(2);
+    let halt = Halt { after: HaltAfter::Jobs(1), now: true };
+    let options = RunOptions { halt: Some(halt), ..RunOptions::default() };
+    let (id, _) = t.submit(WorkflowSpec { options, ..spec() }, jobs(&["a", "b", "c", "d"]));
+    t.turn([started(1, 1), started(2, 1)]);
+    t.cancel(id, &["a"]).unwrap();
+    t.turn([ended(1, 1, Ending::Signaled(15), Some(StopCause::Canceled))]);
+    t.turn([started(3, 1)]);
+    t.sent();
+    // A job that was stopped counts as one that failed.
+    assert_eq!(t.workflow(id).unwrap().jobs.terminated, 1);
+    assert_eq!(t.stands(4), "canceled 0");
+}
+
+#[test]
+fn what_cannot_be_recorded_or_sent_is_refused() {
+    let mut t = DispatcherTest::cpus(1);
+    let with = |settings| WorkflowSpec { settings: vec![settings], ..spec() };
+    let memory = JobSettings { memory: Some(u64::MAX), ..JobSettings::default() };
+    assert_eq!(code(t.begin(with_limit(1, with(memory)))), ErrorCode::InvalidRequest);
+    let labels = JobSettings { labels: vec!["x".repeat(70_000)], ..JobSettings::default() };
+    assert_eq!(code(t.begin(with(labels))), ErrorCode::InvalidRequest);
+    let mut gpus = spec();
+    gpus.options.capacity.gpus = Some(4_000_000_000);
+    assert_eq!(code(t.begin(gpus)), ErrorCode::InvalidRequest);
+
+    let draft = t.begin(spec()).unwrap();
+    let path = "p".repeat(4_000);
+    let files = (0..3_000).map(|n| FileSpec { name: format!("f{n}"), path: path.clone() });
+    let added = SubmitFiles { files: files.collect(), user_data: Vec::new() };
+    t.ask(|reply| Input::AddFiles { draft, added, reply }).unwrap();
+    let few = JobSpec { inputs: (0..2_000).collect(), ..line("few", "true") };
+    t.add(draft, vec![few]).unwrap();
+    let many = JobSpec { inputs: (0..3_000).collect(), ..line("many", "true") };
+    let refused = t.add(draft, vec![many]).unwrap_err();
+    assert!(refused.message.contains("'many'"), "{}", refused.message);
+}
+
+#[test]
+fn a_job_is_explained_by_what_it_waits_for_and_by_what_has_failed() {
+    let mut t = DispatcherTest::cpus(1);
+    let (id, _) = t.submit(with_limit(1, spec()), graph(&[("a", &[]), ("b", &[0]), ("c", &[1])]));
+    let explain = |t: &mut DispatcherTest, name: &str| {
+        let job = JobSelector::Name(WorkflowSelector::Id(id), name.to_owned());
+        t.ask(|reply| Input::Explain { job, reply }).unwrap().reasons
+    };
+    assert_eq!(explain(&mut t, "b"), ["it waits for 1 job", "a is pending"]);
+    t.turn([exits(1, 1, 3)]);
+    assert_eq!(explain(&mut t, "a"), ["it has failed with code 3"]);
+    assert_eq!(explain(&mut t, "c"), ["it was canceled, because b is canceled"]);
+}

@@ -1,7 +1,7 @@
 //! A workflow that is run again, or removed.
 
 use torc_protocol::id::{JobId, WorkflowId};
-use torc_protocol::request::{Restart, WorkflowSelector};
+use torc_protocol::request::{JobRange, Restart, WorkflowSelector};
 use torc_protocol::response::{ErrorCode, RequestError};
 use torc_protocol::spec::{
     ActionSpec, Command, Environment, JobSpec, RunOptions, Trigger, WorkflowSpec,
@@ -17,7 +17,7 @@ use crate::store::tables::{job, settings};
 fn request(id: WorkflowId, jobs: &[u64]) -> Restart {
     Restart {
         workflow: WorkflowSelector::Id(id),
-        jobs: jobs.iter().map(|job| JobId(*job)).collect(),
+        jobs: JobRange::of(jobs.iter().map(|job| JobId(*job))),
         commands: Vec::new(),
         environment: Environment("B=2\0".into()),
         options: RunOptions::default(),

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use tempfile::TempDir;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
-use torc_protocol::spec::{ActionSpec, Trigger, WorkflowSpec};
+use torc_protocol::spec::{ActionSpec, JobSpec, Trigger, WorkflowSpec};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::time::Span;
 
-use super::{DispatcherTest, exits, jobs, spec, started, with_limit, with_retries};
+use super::{DispatcherTest, exits, jobs, line, spec, started, with_limit, with_retries};
 use crate::dispatcher::restore::Unfinished;
 use crate::store::home::Home;
 use crate::store::tables::settings;
@@ -144,4 +144,25 @@ fn submissions_that_never_ended_are_gone() {
     assert_eq!(t.dispatcher.restore(Unfinished::Resume, &HashSet::new()).unwrap(), 0);
     let states = crate::store::tables::job::states(t.dispatcher.store.reading(), draft).unwrap();
     assert!(states.is_empty());
+}
+
+#[test]
+fn a_job_that_ran_is_tried_again_only_as_its_rules_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::File(dir.path().join("t.db"));
+    let mut t = DispatcherTest::without_worker(&home);
+    t.worker_is_ready(1);
+    let after = JobSpec { depends_on: vec![0], ..line("after", "true") };
+    let (id, _) = t.submit(spec(), vec![line("once", "true"), after, line("beside", "true")]);
+    t.turn([started(1, 1)]);
+    drop(t);
+    let mut t = DispatcherTest::without_worker(&home);
+    t.dispatcher.restore(Unfinished::Resume, &HashSet::new()).unwrap();
+    let states: Vec<_> = (1..=3).map(|job| t.stands(job)).collect();
+    assert_eq!(states, ["failed 1", "canceled 0", "ready 0"]);
+    assert_eq!(t.job(1).return_code, Some(-1));
+    t.check_counts(id);
+    t.worker_is_ready(1);
+    t.turn([exits(3, 1, 0)]);
+    assert_eq!(t.workflow(id).unwrap().status, WorkflowStatus::Failed);
 }

@@ -74,6 +74,7 @@ CREATE TABLE job (
 
 CREATE INDEX job_by_workflow ON job (workflow_id);
 CREATE UNIQUE INDEX job_by_name ON job (workflow_id, name);
+CREATE INDEX action_by_workflow ON job (workflow_id) WHERE is_action = 1;
 
 -- Which job waits for which.
 CREATE VIEW dependency (workflow_id, job_id, depends_on) AS

@@ -93,7 +93,8 @@ pub fn cancel_waiting(connection: &Connection, workflow: WorkflowId) -> rusqlite
     Ok(())
 }
 
-/// Stores that nobody saw the end of the actions of a workflow that were being done.
+/// Stores that nobody saw the end of the actions of a workflow that were being done. Those that were
+/// only assigned are still to come.
 ///
 /// # Errors
 ///
@@ -101,7 +102,14 @@ pub fn cancel_waiting(connection: &Connection, workflow: WorkflowId) -> rusqlite
 pub fn lose(connection: &Connection, workflow: WorkflowId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE job SET status = iif(status = 'running', 'failed', 'canceled')
+            "UPDATE action SET fired = 0 WHERE job_id IN
+                 (SELECT id FROM job
+                  WHERE workflow_id = ?1 AND is_action = 1 AND status = 'pending')",
+        )?
+        .execute([workflow.0])?;
+    connection
+        .prepare_cached(
+            "UPDATE job SET status = iif(status = 'running', 'failed', 'blocked')
              WHERE workflow_id = ?1 AND is_action = 1 AND status IN ('pending', 'running')",
         )?
         .execute([workflow.0])?;

@@ -6,8 +6,6 @@ use torc_protocol::result::{FileStamp, FileStamps};
 use torc_protocol::spec::FileSpec;
 use torc_protocol::view::FileUseView;
 
-use crate::store::tables::key;
-
 /// The number of a file in the database.
 pub type FileKey = i64;
 
@@ -34,6 +32,24 @@ pub fn insert(
         .prepare_cached("INSERT INTO file (workflow_id, name, path) VALUES (?1, ?2, ?3)")?
         .execute(params![workflow.0, file.name, file.path])?;
     Ok(connection.last_insert_rowid())
+}
+
+/// Removes some of the rows of a workflow, at most `limit`, and returns how many.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn delete_some(
+    connection: &Connection,
+    workflow: WorkflowId,
+    limit: usize,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM file WHERE id IN
+                 (SELECT id FROM file WHERE workflow_id = ?1 LIMIT ?2)",
+        )?
+        .execute(params![workflow.0, limit])
 }
 
 /// Stores that a job reads or writes a file.
@@ -114,7 +130,7 @@ pub fn put_stamps(
                     is_output,
                     file,
                     stamp.map(|stamp| stamp.modified),
-                    stamp.map(|stamp| key(stamp.bytes)),
+                    stamp.map(|stamp| i64::try_from(stamp.bytes).unwrap_or(i64::MAX)),
                 ])?;
         }
     }

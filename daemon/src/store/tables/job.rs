@@ -1,5 +1,7 @@
 //! Table `job`.
 
+use std::fmt;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use torc_protocol::id::{JobId, WorkflowId};
 use torc_protocol::spec::{Command, JobSpec};
@@ -27,8 +29,8 @@ pub struct JobState {
     pub depends_on: Vec<JobId>,
 }
 
-/// What a worker needs to know of a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a worker needs to know of a job. Its `Debug` hides the environment, which may be secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Task {
     /// Its name.
     pub name: String,
@@ -40,6 +42,12 @@ pub struct Task {
     pub invocation_script: Option<String>,
     /// The code of the attempt before.
     pub return_code: Option<i32>,
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Stores a job that is ready, or that waits for these others.
@@ -260,6 +268,26 @@ pub fn depends_on(connection: &Connection, id: JobId) -> rusqlite::Result<Vec<St
         )?
         .query_map([key(id.0)], |row| row.get(0))?
         .collect()
+}
+
+/// Returns the name and state of the first job that a job waited for and that did not complete.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn first_failed_dependency(
+    connection: &Connection,
+    id: JobId,
+) -> rusqlite::Result<Option<(String, JobStatus)>> {
+    connection
+        .prepare_cached(
+            "SELECT other.name, other.status FROM job, json_each(job.depends_on) AS edge
+             JOIN job AS other ON other.id = edge.value
+             WHERE job.id = ?1 AND other.status IN ('failed', 'canceled', 'terminated')
+             ORDER BY other.id LIMIT 1",
+        )?
+        .query_row([key(id.0)], |row| Ok((row.get("name")?, status(row, "status")?)))
+        .optional()
 }
 
 /// Returns all jobs of a workflow, actions aside, in the order of submission.

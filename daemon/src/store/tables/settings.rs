@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use torc_protocol::id::WorkflowId;
 use torc_protocol::spec::{Environment, JobSettings};
 
-use crate::store::tables::{from_json, key, to_json};
+use crate::store::tables::{from_json, to_json};
 
 /// Stores the settings of a workflow.
 ///
@@ -45,7 +45,7 @@ pub fn insert_one(
             number,
             settings.requirements,
             settings.cpus,
-            settings.memory.map(key),
+            settings.memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             settings.gpus,
             to_json(&settings.labels)?,
             to_json(settings)?,

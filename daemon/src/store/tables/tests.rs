@@ -81,7 +81,7 @@ fn settings_come_back_as_they_were() {
         timeout: Some(Span(0)),
         requirements: Some(NASTY.to_owned()),
         cpus: u32::MAX,
-        memory: Some(u64::MAX),
+        memory: Some(1 << 60),
         limit_memory: false,
         gpus: u32::MAX,
         runtime: Some(far),
@@ -405,6 +405,11 @@ fn actions_come_back_as_they_were_and_only_some_are_done_again() {
         (status(&actions[0]), status(&actions[1])),
         (JobStatus::Failed, JobStatus::Canceled)
     );
+    action::set_fired(&connection, actions[1].id).unwrap();
+    job::set(&connection, actions[1].id, JobStatus::Pending, 1, None).unwrap();
+    action::lose(&connection, id).unwrap();
+    assert_eq!(status(&actions[1]), JobStatus::Blocked);
+    assert!(!action::list(&connection, id).unwrap()[1].fired, "it is still to come");
 }
 
 #[test]
@@ -420,5 +425,5 @@ fn a_workflow_is_opened_again_and_hidden() {
     workflow::hide(&connection, id).unwrap();
     let selector = WorkflowSelector::Id(id);
     assert!(workflow::find(&connection, &selector).unwrap().is_none());
-    assert_eq!(workflow::delete_drafts(&connection).unwrap(), 1);
+    assert_eq!(workflow::hidden(&connection).unwrap(), [id]);
 }

@@ -72,7 +72,7 @@ pub fn reopen(
     Ok(())
 }
 
-/// Hides a workflow that is to be removed; one that is found at start is removed then.
+/// Hides a workflow that is to be removed.
 ///
 /// # Errors
 ///
@@ -94,13 +94,16 @@ pub fn delete(connection: &Connection, id: WorkflowId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Removes the workflows whose submission never ended.
+/// Returns the workflows that nobody sees: whose submission, or whose removal, never ended.
 ///
 /// # Errors
 ///
 /// When SQLite fails.
-pub fn delete_drafts(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM workflow WHERE status = ?1")?.execute([SUBMITTING])
+pub fn hidden(connection: &Connection) -> rusqlite::Result<Vec<WorkflowId>> {
+    connection
+        .prepare_cached("SELECT id FROM workflow WHERE status = ?1")?
+        .query_map([SUBMITTING], |row| Ok(WorkflowId(row.get(0)?)))?
+        .collect()
 }
 
 /// Stores how the jobs of a workflow stand.

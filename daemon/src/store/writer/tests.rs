@@ -7,7 +7,7 @@ use torc_protocol::time::Timestamp;
 
 use super::*;
 use crate::store::reader::Reader;
-use crate::store::tables::snapshot;
+use crate::store::tables::{snapshot, workflow};
 
 fn fixture() -> (TempDir, Home) {
     let dir = tempfile::tempdir().unwrap();
@@ -145,17 +145,15 @@ fn the_error_that_rolls_a_transaction_back_is_the_one_that_is_told() {
 }
 
 #[test]
-fn submissions_that_never_ended_are_removed_at_start() {
+fn a_submission_that_never_ended_is_seen_by_nobody_and_is_there_to_be_removed() {
     let (_dir, home) = fixture();
     let mut writer = Writer::open(&home, None).unwrap();
-    draft(writer.writing().unwrap(), "draft").unwrap();
+    let id = draft(writer.writing().unwrap(), "draft").unwrap();
     submit(writer.writing().unwrap(), "a").unwrap();
     writer.commit().unwrap();
-    assert_eq!(
-        workflow::find(writer.reading(), &WorkflowSelector::Name("draft".to_owned())).unwrap(),
-        None
-    );
     drop(writer);
     let writer = Writer::open(&home, None).unwrap();
-    assert_eq!(names(writer.reading()).unwrap(), ["a"]);
+    let selector = WorkflowSelector::Name("draft".to_owned());
+    assert_eq!(workflow::find(writer.reading(), &selector).unwrap(), None);
+    assert_eq!(workflow::hidden(writer.reading()).unwrap(), [id]);
 }

@@ -12,9 +12,10 @@
 //!
 //! A job that asks for no GPU keeps what it inherits. Most commands that use one never say so.
 
-use std::ffi::CString;
+use std::ffi::CStr;
+use std::sync::Arc;
 
-use super::{name_of, remove, variable};
+use super::{name_of, variable};
 
 const CUDA: &str = "CUDA_VISIBLE_DEVICES";
 const HIP: &str = "HIP_VISIBLE_DEVICES";
@@ -27,34 +28,36 @@ const ZE: &str = "ZE_AFFINITY_MASK";
 /// # Errors
 ///
 /// A name cannot be passed to a program.
-pub(super) fn give(entries: &mut Vec<CString>, gpus: &[String]) -> Result<(), String> {
-    let has =
-        |name: &str| entries.iter().any(|entry| name_of(entry.to_bytes()) == Some(name.as_bytes()));
+pub(super) fn give(entries: &mut Vec<Arc<CStr>>, gpus: &[String]) -> Result<(), String> {
+    let is_of = |entry: &CStr, name: &str| name_of(entry.to_bytes()) == Some(name.as_bytes());
+    let has = |name: &str| entries.iter().any(|entry| is_of(entry, name));
     let mut names = if has(ROCR) && !has(CUDA) { vec![ROCR] } else { vec![CUDA, HIP] };
     if has(ZE) {
         names.push(ZE);
     }
     names.push("TORC_GPUS");
-    remove(entries, &[CUDA, HIP, ROCR, ORDINAL, ZE]);
+    let all = [CUDA, HIP, ROCR, ORDINAL, ZE];
+    entries.retain(|entry| !all.iter().any(|name| is_of(entry, name)));
     let list = gpus.join(",");
     for name in names {
-        entries.push(variable(name, &list)?);
+        entries.push(variable(name, &list)?.into());
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::CString;
+    use std::ffi::{CStr, CString};
+    use std::sync::Arc;
 
     use super::give;
 
     fn given(inherited: &[&str], gpus: &[&str]) -> Vec<String> {
-        let mut entries: Vec<_> =
-            inherited.iter().map(|entry| CString::new(*entry).unwrap()).collect();
+        let entries = inherited.iter().map(|entry| CString::new(*entry).unwrap().into());
+        let mut entries: Vec<Arc<CStr>> = entries.collect();
         let gpus: Vec<_> = gpus.iter().map(|gpu| (*gpu).to_owned()).collect();
         give(&mut entries, &gpus).unwrap();
-        entries.into_iter().map(|entry| entry.into_string().unwrap()).collect()
+        entries.iter().map(|entry| entry.to_str().unwrap().to_owned()).collect()
     }
 
     #[test]

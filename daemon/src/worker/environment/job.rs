@@ -31,11 +31,14 @@ impl JobEnvironment {
             variable("TORC_JOB_ID", &attempt.job.to_string())?,
             variable("TORC_JOB_NAME", name)?,
             variable("TORC_ATTEMPT", &attempt.number.to_string())?,
+            // What the scripts of torc 1.0 know it by.
+            variable("TORC_ATTEMPT_ID", &attempt.number.to_string())?,
         ];
         if let Some(recovery) = recovery {
             own.push(variable("TORC_RETURN_CODE", &recovery.return_code.to_string())?);
         }
-        let entries = shared.entries.iter().chain(&own).map(|entry| entry.as_ptr());
+        let shared = shared.entries.iter().map(|entry| entry.as_ptr());
+        let entries = shared.chain(own.iter().map(|entry| entry.as_ptr()));
         let pointers = entries.chain([std::ptr::null()]).collect();
         Ok(Self { _own: own, pointers })
     }

@@ -189,9 +189,12 @@ fn members(cgroup: &Path) -> Vec<Pid> {
 fn clear(cgroup: &Path, deadline: Instant) {
     // All at once, where the kernel can (5.14): nothing is faster than that.
     let _ = fs::write(cgroup.join("cgroup.kill"), "1");
-    for child in children(cgroup) {
-        clear(&child, deadline);
+    for part in tree(cgroup).iter().rev() {
+        clear_one(part, deadline);
     }
+}
+
+fn clear_one(cgroup: &Path, deadline: Instant) {
     while Instant::now() < deadline {
         let pidfds: Vec<_> = members(cgroup)
             .into_iter()
@@ -215,14 +218,26 @@ fn clear(cgroup: &Path, deadline: Instant) {
 
 /// Removes a cgroup without processes, and those below it.
 fn remove(cgroup: &Path, deadline: Instant) {
-    for child in children(cgroup) {
-        remove(&child, deadline);
+    for part in tree(cgroup).iter().rev() {
+        while fs::remove_dir(part).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy)
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(RETRY);
+        }
     }
-    while fs::remove_dir(cgroup).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy)
-        && Instant::now() < deadline
-    {
-        std::thread::sleep(RETRY);
+}
+
+/// Returns a cgroup and those below it, each before its children. How deep they are is for a job to
+/// say, and the stack of a slot thread is small.
+fn tree(cgroup: &Path) -> Vec<PathBuf> {
+    let mut found = vec![cgroup.to_owned()];
+    let mut next = 0;
+    while let Some(part) = found.get(next) {
+        let below = children(part);
+        found.extend(below);
+        next += 1;
     }
+    found
 }
 
 fn children(cgroup: &Path) -> Vec<PathBuf> {

@@ -1,10 +1,10 @@
 //! What torcctl asks.
 
-use torc_protocol::id::AttemptNumber;
+use torc_protocol::id::{AttemptNumber, JobId};
 use torc_protocol::request::{
-    Cancel, DeleteWorkflow, Explain, GetJob, GetWorkflow, ListEdges, ListFileUses, ListFiles,
-    ListJobs, ListResults, ListUserData, ListWorkflows, Logs, Page, Ping, Restart, SetDisabled,
-    Shutdown, Snapshot, Status, Submit, SubmitCommit, SubmitFiles, SubmitJobs, Watch,
+    Cancel, DeleteWorkflow, Explain, GetJob, GetWorkflow, JobRange, ListEdges, ListFileUses,
+    ListFiles, ListJobs, ListResults, ListUserData, ListWorkflows, Logs, Page, Ping, Restart,
+    SetDisabled, Shutdown, Snapshot, Status, Submit, SubmitCommit, SubmitFiles, SubmitJobs, Watch,
 };
 use torc_protocol::time::Span;
 
@@ -89,7 +89,7 @@ golden! {
         SubmitFiles => Self::SubmitFiles(SubmitFiles { files: files(), user_data: user_data() }),
         Restart => Self::Restart(Restart {
             workflow: night(),
-            jobs: vec![job_id()],
+            jobs: vec![JobRange { first: job_id(), last: JobId(70_001) }],
             commands: vec![(job_id(), Command::Line("true".to_owned()))],
             environment: context().environment,
             options: options(),

@@ -101,6 +101,7 @@ golden! {
                 stdout: Output::Inline(Bytes::from_static(b"\xffout\n")),
                 stderr: Output::None,
                 limit_code: 152,
+                lost_output: Some("stdout: no space left on device".to_owned()),
                 recovery_code: Some(-1),
                 files: Some(Box::new(FileStamps {
                     inputs: vec![None],

@@ -108,6 +108,42 @@ fn explicit_matched_and_inferred_dependencies_add_up() {
 }
 
 #[test]
+fn who_reads_a_path_waits_for_who_writes_it_under_another_name() {
+    let workflow = workflow(
+        "jobs:\n- {name: r, command: x, input_files: [g]}\n- {name: w, command: x, output_files: [f]}\n\
+         - {name: other, command: x, input_files: [h]}\n\
+         files: [{name: f, path: out/f}, {name: g, path: ./out//f/.}, {name: h, path: out/h}]",
+    );
+    assert_eq!(depends_on(&workflow, "r"), ["w"]);
+    assert_eq!(depends_on(&workflow, "other"), Vec::<&str>::new());
+    assert_eq!(workflow.files[1].path, "./out//f/.");
+    assert_eq!(workflow.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn a_job_may_write_and_read_a_path_under_two_names() {
+    let workflow = workflow(
+        "jobs: [{name: a, command: x, input_files: [g], output_files: [f, g]}]\n\
+         files: [{name: f, path: out}, {name: g, path: ./out}]",
+    );
+    assert_eq!(depends_on(&workflow, "a"), Vec::<&str>::new());
+    assert_eq!(workflow.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn two_jobs_that_write_a_path_under_different_names_are_warned_about() {
+    let workflow = workflow(
+        "jobs:\n- {name: a, command: x, output_files: [f]}\n- {name: b, command: x, output_files: [g]}\n\
+         - {name: c, command: x, input_files: [g]}\n- {name: d, command: x, input_files: [h]}\n\
+         files: [{name: f, path: out}, {name: g, path: ./out}, {name: h, path: out/}]",
+    );
+    assert_eq!(depends_on(&workflow, "c"), ["b"], "it says which of them it means");
+    assert_eq!(depends_on(&workflow, "d"), ["a", "b"]);
+    let warning = "flow.yaml:4:10: two jobs write ./out: a as 'f' and b as 'g'";
+    assert_eq!(workflow.warnings, [warning]);
+}
+
+#[test]
 fn values_in_patterns_match_themselves() {
     let workflow = workflow(
         "jobs:\n- {name: 'a_{v}', command: x, parameters: {v: ['1.5', '1x5']}}\n\

@@ -23,6 +23,10 @@ said! {
     a_missing_field_is_named:
         "jobs:\n- command: a\n- name: b\nfiles: [{name: f}]";
     a_file_without_jobs_is_refused: "description: none";
+    an_empty_name_is_refused: "jobs: [{name: '', command: a}]";
+    a_name_that_is_like_none_is_answered_with_the_first_of_all:
+        "jobs: [{name: 'a_{i}', command: x, parameters: {i: '1:20'}},\n\
+         {name: b, command: x, depends_on: [other], resource_requirements: small}]";
     an_empty_list_of_jobs_is_refused: "jobs: []";
     a_duplicate_name_is_found_in_every_list:
         "jobs:\n- {name: a, command: x}\n- {name: a, command: y}\n\

@@ -259,6 +259,8 @@ impl Outside {
                 assert!(self.assigned.get(&job).is_none_or(|last| last.attempt == attempt));
             }
             Action::Fire { workflow, hook } => self.hear_fired(workflow, hook),
+            // It may have ended in the same turn.
+            Action::StopHook { .. } => {}
             Action::Finish(key, finish, counts) => self.hear_finished(key, finish, counts),
         }
     }

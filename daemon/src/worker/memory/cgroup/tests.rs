@@ -1,7 +1,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use super::{Cgroups, children, count, own_directory};
+use super::{Cgroups, PATIENCE, children, clear, count, own_directory, remove};
 
 #[test]
 fn the_own_directory_is_below_the_mount_of_version_2() {
@@ -57,6 +58,29 @@ fn what_a_dead_worker_left_is_removed_and_nothing_else() {
     let mut wanted = ["other", &alive, "torc-x"].map(|name| parent.path().join(name));
     wanted.sort_unstable();
     assert_eq!(left, wanted);
+}
+
+#[test]
+fn a_tree_as_deep_as_a_path_can_be_is_cleared_on_the_stack_of_a_slot() {
+    const DEPTH: usize = 1500;
+    let parent = tempfile::tempdir().unwrap();
+    let top = parent.path().join("top");
+    let mut path = top.clone();
+    for _ in 0..DEPTH {
+        fs::create_dir(&path).unwrap();
+        path.push("a");
+    }
+    let cleared = top.clone();
+    let clear_all = move || {
+        let deadline = Instant::now() + PATIENCE;
+        clear(&cleared, deadline);
+        // Where it is not the kernel's, that has made a file.
+        fs::remove_file(cleared.join("cgroup.kill")).unwrap();
+        remove(&cleared, deadline);
+    };
+    let slot = std::thread::Builder::new().stack_size(crate::worker::run::SLOT_STACK);
+    slot.spawn(clear_all).unwrap().join().unwrap();
+    assert!(!top.exists());
 }
 
 #[test]
