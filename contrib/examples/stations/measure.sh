@@ -5,7 +5,7 @@
 set -euo pipefail
 station=$1 days=$2 file=$3
 mkdir -p "$(dirname "$file")" work/clean work/smooth
-seed=$(printf '%s' "$station" | cksum | cut -d' ' -f1)
+seed=$(($(printf '%s' "$station" | cksum | cut -d' ' -f1) % 100000))
 awk -v seed="$seed" -v days="$days" '
     BEGIN {
         srand(seed)
