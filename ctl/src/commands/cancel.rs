@@ -1,11 +1,12 @@
 //! `torcctl cancel`: withdraw what waits, stop what runs.
 
-use torc_protocol::request::{Cancel, JobSelector, WorkflowSelector};
+use torc_protocol::request::{Cancel, GetJob, JobSelector, WorkflowSelector};
 use torc_protocol::response::Canceled;
 
+use crate::client::Client;
 use crate::commands::value;
 use crate::context::Context;
-use crate::error::CliError;
+use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
 use crate::output::page::{check_format, write_json};
 use crate::output::stdout::Stdout;
@@ -31,7 +32,7 @@ pub struct Args {
     /// The workflow: its id, its name, or `latest`
     #[arg(value_name = "WORKFLOW", value_parser = value::workflow, default_value = "latest")]
     workflow: WorkflowSelector,
-    /// Only this job of it, by name or id (can be repeated)
+    /// Only this job of it, by its name, else its id (can be repeated)
     #[arg(long = "job", value_name = "JOB")]
     jobs: Vec<String>,
     /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say
@@ -46,10 +47,13 @@ pub struct Args {
 /// When no torcd is running, or the workflow or job does not exist.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
     check_format(ctx.globals.format, NOUN)?;
-    let jobs = args.jobs.iter().map(|job| selector(job, &args.workflow)).collect();
+    let mut client = ctx.client().await?;
+    let mut jobs = Vec::with_capacity(args.jobs.len());
+    for job in args.jobs {
+        jobs.push(selector(&mut client, job, &args.workflow).await?);
+    }
     let grace = args.grace.map(|grace| grace.0);
-    let call = Cancel { workflow: args.workflow, jobs, grace };
-    let canceled = ctx.client().await?.call(call).await?;
+    let canceled = client.call(Cancel { workflow: args.workflow, jobs, grace }).await?;
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
         write_json(stdout.format, NOUN, &Report::from(&canceled), stdout.open())?;
@@ -59,10 +63,19 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
     Ok(exit_code::DONE)
 }
 
-fn selector(job: &str, workflow: &WorkflowSelector) -> JobSelector {
-    match job.parse() {
-        Ok(id) => JobSelector::Id(id),
-        Err(_) => JobSelector::Name(workflow.clone(), job.to_owned()),
+/// Returns the job of `workflow` that is called `job`; if there is none, a number is an id.
+async fn selector(
+    client: &mut Client,
+    job: String,
+    workflow: &WorkflowSelector,
+) -> Result<JobSelector, CliError> {
+    let id = job.parse().ok();
+    let named = JobSelector::Name(workflow.clone(), job);
+    let Some(id) = id else { return Ok(named) };
+    match client.call(GetJob { job: named.clone() }).await {
+        Ok(_) => Ok(named),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(JobSelector::Id(id)),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,6 +12,7 @@ use self::plan::Plan;
 use self::resume::Found;
 use crate::commands::running;
 use crate::commands::running::args::{PaceArgs, ShowArgs};
+use crate::commands::running::outcome::Idle;
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
 use crate::commands::running::submission::Submission;
@@ -37,7 +38,8 @@ Examples:
   torcctl exec --halt now,fail=3 -C commands.txt      give up when three have failed
 
 Exit codes: 0 all completed and the record is on disk, 1 a job did not complete, 2 usage,
-3 no torcd, 5 the record is not on disk, 7 database in use, 130 Ctrl-C";
+3 no torcd, 5 the record is not on disk, 7 database in use, or what is to be resumed is running,
+130 Ctrl-C";
 
 /// Run commands and keep a durable record of every one
 #[derive(clap::Args, Debug)]
@@ -90,7 +92,8 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
                 "nothing to do: {} completed before (--resume)",
                 count(found.skipped, "command")
             );
-            return running::ending::idle(ctx, target, signals, &found.workflow, why).await;
+            let idle = Idle { why, is_done: true };
+            return running::ending::idle(ctx, target, signals, &found.workflow, idle).await;
         }
         if !ctx.globals.quiet {
             stderr::say(&resumed_line(&plan, found.as_ref()));

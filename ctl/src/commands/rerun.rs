@@ -1,7 +1,7 @@
 //! Running a workflow of the database again, for `run` and `retry`: what has to run, and why.
 //!
-//! `record` asks for what is known, `files` looks at the files, `needed` and `failed` decide, and
-//! `choice` puts it in words. All of that happens here, not in torcd, which never looks at a disk of
+//! `record` asks for what is known, `files` looks at the files, `needed` (with `writers`) and
+//! `failed` decide, and `choice` puts it in words. All of that happens here, not in torcd, which never looks at a disk of
 //! the jobs.
 
 use std::collections::HashSet;
@@ -16,6 +16,7 @@ use self::record::Record;
 use crate::client::Client;
 use crate::commands::running::args::{LimitArgs, PaceArgs, ShowArgs};
 use crate::commands::running::job_context::environment;
+use crate::commands::running::outcome::Idle;
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
 use crate::commands::running::target::Target;
@@ -34,6 +35,7 @@ mod failed;
 mod files;
 mod needed;
 mod record;
+mod writers;
 
 /// How many jobs are named before they run.
 const NAMED: usize = 8;
@@ -102,8 +104,11 @@ pub(crate) async fn run(
     let (target, (record, choice)) = running::or_abandon(target, chosen).await?;
     warn(ctx, &choice);
     if choice.jobs.is_empty() {
-        let why = nothing_to_do(&record, &request.which);
-        return running::ending::idle(ctx, target, signals, &record.workflow, why).await;
+        let idle = Idle {
+            why: nothing_to_do(&record, &request.which),
+            is_done: record.workflow.status == WorkflowStatus::Completed,
+        };
+        return running::ending::idle(ctx, target, signals, &record.workflow, idle).await;
     }
     if !ctx.globals.quiet {
         stderr::say(&announcement(&record, &choice));
@@ -167,14 +172,13 @@ fn restart(
     let chosen: HashSet<JobId> = choice.jobs.iter().map(|job| job.job_id).collect();
     let jobs = JobRange::of(chosen.iter().copied());
     let outside = choice::outside(record, &chosen);
-    let others_failed = outside.failed + outside.terminated > 0;
     let run = Run {
         name: record.workflow.name.clone(),
         labels: options.labels.clone(),
         order: keep_order.then(|| choice.jobs.into_iter().map(|job| job.name).collect()),
         outside,
         is_rerun: true,
-        only: others_failed.then_some(chosen),
+        only: (outside.total > 0).then_some(chosen),
     };
     let restart = Restart {
         workflow: WorkflowSelector::Id(record.workflow.id),
@@ -229,7 +233,9 @@ fn nothing_to_do(record: &Record, which: &Which) -> String {
             let complete = count(with(JobStatus::Completed), "job");
             let aside = match with(JobStatus::Disabled) {
                 0 => String::new(),
-                disabled => format!("; {disabled} disabled"),
+                disabled => {
+                    format!("; {disabled} disabled, which `torcctl jobs enable` takes back")
+                }
             };
             format!("nothing to do: {complete} of {workflow} complete, and nothing changed{aside}")
         }
@@ -267,8 +273,8 @@ mod tests {
     fn that_nothing_is_to_do_is_explained() {
         let record = Script::graph("a, b").status("b", JobStatus::Disabled, None).record();
         let needed = nothing_to_do(&record, &Which::Needed { with: None });
-        let expected =
-            "nothing to do: 1 job of workflow 4 (night) complete, and nothing changed; 1 disabled";
+        let expected = "nothing to do: 1 job of workflow 4 (night) complete, and nothing changed; \
+                        1 disabled, which `torcctl jobs enable` takes back";
         assert_eq!(needed, expected);
         let record = Script::graph("a, b").status("b", JobStatus::Canceled, None).record();
         let failed = nothing_to_do(&record, &Which::Failed { jobs: Vec::new() });

@@ -26,7 +26,7 @@ pub struct Args {
     /// The workflow: its id, its name, or `latest`
     #[arg(value_name = "WORKFLOW", value_parser = value::workflow, default_value = "latest")]
     workflow: WorkflowSelector,
-    /// Only this failed job, by name or id, and what hangs on it (can be repeated)
+    /// Only this failed job, by its name, else its id, and what hangs on it (can be repeated)
     #[arg(long = "job", value_name = "JOB")]
     jobs: Vec<String>,
     /// Print which jobs would run and why; start nothing

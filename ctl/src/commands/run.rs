@@ -23,6 +23,7 @@ use crate::spec::file::Format;
 use crate::spec::listing::Listing;
 use crate::spec::resolved::Workflow;
 use crate::spec::workflow_file;
+use crate::style::one_line;
 use crate::{exit_code, stderr};
 
 pub(crate) mod args;
@@ -143,9 +144,14 @@ pub(crate) fn load(ctx: &Context, file: &Path) -> Result<Workflow, CliError> {
 fn warn(ctx: &Context, warnings: &[String]) {
     if !ctx.globals.quiet {
         for warning in warnings {
-            stderr::say(&format!("warning: {warning}"));
+            stderr::say(&warning_line(warning));
         }
     }
+}
+
+/// Returns a warning as it is shown. What it names may have control characters.
+fn warning_line(warning: &str) -> String {
+    format!("warning: {}", one_line(warning))
 }
 
 /// Prints what a workflow file comes to, and warns when a run of it would be refused here.
@@ -163,6 +169,11 @@ fn dry_run(ctx: &Context, mut workflow: Workflow, options: &RunOptions) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_is_harmless_to_a_terminal() {
+        assert_eq!(warning_line("a\x1b[31m"), "warning: a\\u{1b}[31m");
+    }
 
     #[test]
     fn a_file_is_told_from_a_workflow() {

@@ -41,7 +41,7 @@ mod halt;
 pub(crate) mod job_context;
 mod last_lines;
 mod left;
-mod outcome;
+pub(crate) mod outcome;
 mod printing;
 pub(crate) mod record_args;
 mod report;
@@ -67,7 +67,7 @@ pub(crate) struct Run {
     pub(crate) outside: JobCounts,
     /// It is not the first of the workflow.
     pub(crate) is_rerun: bool,
-    /// The jobs that do, when these are not all that can fail.
+    /// The jobs that do, when these are not all of the workflow.
     pub(crate) only: Option<HashSet<JobId>>,
 }
 
@@ -153,7 +153,7 @@ struct Started {
 }
 
 async fn stay(ctx: &Context, mut target: Target, started: Started) -> Result<u8, CliError> {
-    let Started { begun, submitted, signals, run, show } = started;
+    let Started { begun, submitted, signals, mut run, show } = started;
     if show.detach {
         return detached(ctx, &run, &submitted);
     }
@@ -161,11 +161,13 @@ async fn stay(ctx: &Context, mut target: Target, started: Started) -> Result<u8,
     let socket = target.client.socket().to_owned();
     let mut following = Following {
         workflow,
+        begun,
+        only: run.only.take(),
         model: Model::of_run(submitted.jobs, run.outside),
         display: Display::new(showing::display_mode(ctx, show.print)),
         stop: Stop::listen(signals, socket.clone(), workflow),
         printing: Printing::start(show.print, run.order.clone(), submitted.jobs, socket),
-        event_lines: (ctx.globals.format == Format::Ndjson).then(EventLines::default),
+        event_lines: (ctx.globals.format == Format::Ndjson).then(EventLines::start),
         failed_actions: Vec::new(),
     };
     if let Err(error) = following.until_finished(&mut target.client).await {

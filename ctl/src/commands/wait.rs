@@ -26,7 +26,7 @@ Examples:
   id=$(torcctl submit -q flow.yaml) && torcctl wait \"$id\" --timeout 2h
 
 Exit codes: 0 what was waited for completed, 1 it did not, 3 torcd has gone, 4 the time is over and
-the workflows go on, 6 there is no such workflow";
+the workflows go on, 6 there is no such workflow, 7 one is recorded as running, but nobody runs it";
 
 /// Wait until workflows have ended
 ///

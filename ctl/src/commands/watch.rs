@@ -3,9 +3,6 @@
 mod lines;
 mod reader;
 
-use std::io;
-
-use serde::Serialize;
 use torc_protocol::event::EventKind;
 use torc_protocol::request::{GetWorkflow, WorkflowSelector};
 use torc_protocol::view::WorkflowView;
@@ -32,7 +29,8 @@ With --format ndjson each event is an object: seq, at (seconds since 1970), work
 which has one key, the kind of event. Where events are not told, because they came before or are not
 remembered, there is an object with next_seq and state instead: the workflow as it is.
 
-Exit codes: 0 the workflow completed, 1 it did not, 3 torcd has gone, 6 there is no such workflow";
+Exit codes: 0 the workflow completed, 1 it did not, 3 torcd has gone, 6 there is no such workflow,
+7 it is recorded as running, but nobody runs it";
 
 /// Show what happens in a workflow until it has ended
 ///
@@ -103,10 +101,7 @@ impl Form {
         Ok(match (self, news) {
             (Self::Objects, News::Events(events)) => event_lines::lines(events),
             (Self::Objects, News::State { workflow, next_seq }) => {
-                let state = State { next_seq: *next_seq, state: workflow };
-                let mut line = serde_json::to_vec(&state).map_err(io::Error::from)?;
-                line.push(b'\n');
-                line
+                event_lines::state_line(workflow, *next_seq)?
             }
             (Self::Lines(palette), News::Events(events)) => {
                 let lines = events.iter().map(|event| lines::event(event, *palette) + "\n");
@@ -132,11 +127,4 @@ fn tells_end(news: &News) -> bool {
             .last()
             .is_some_and(|event| matches!(event.kind, EventKind::WorkflowFinished { .. })),
     }
-}
-
-/// What stands in for events that are not told.
-#[derive(Serialize)]
-struct State<'a> {
-    next_seq: u64,
-    state: &'a WorkflowView,
 }

@@ -7,6 +7,8 @@
 mod script;
 
 mod answers;
+mod events;
+mod numbers;
 mod rerun;
 mod resume;
 mod workflow_file;

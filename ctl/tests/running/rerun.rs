@@ -11,7 +11,8 @@ use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::view::{EdgeView, FileUseView, JobCounts, JobView};
 
 use crate::answers::{
-    WORKFLOW, finished, job, not_saved, result, saved, status, submitted, verbs, watched, workflow,
+    WORKFLOW, finished, job, logs, not_saved, result, saved, status, submitted, verbs, watched,
+    workflow,
 };
 use crate::script::{Script, text};
 
@@ -123,6 +124,21 @@ fn nothing_to_do_is_well_when_the_record_is_safe() {
 }
 
 #[test]
+fn nothing_to_do_is_no_success_while_something_is_left() {
+    for (at_end, left, command) in [
+        (WorkflowStatus::Paused, JobStatus::Disabled, "run"),
+        (WorkflowStatus::Canceled, JobStatus::Canceled, "retry"),
+    ] {
+        let mut answers = opening(at_end, jobs(JobStatus::Completed, left));
+        answers.push(saved());
+        let (output, _) = Script::new(answers).run(&[command, "latest"]);
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains("nothing to do: "), "{stderr}");
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+    }
+}
+
+#[test]
 fn a_workflow_that_runs_is_not_run_again() {
     let mut answers =
         opening(WorkflowStatus::Running, jobs(JobStatus::Running, JobStatus::Blocked));
@@ -173,6 +189,30 @@ fn retry_of_one_job_says_that_others_failed_before() {
     let stderr = text(&output.stderr);
     let expected = "1 other job of the workflow has failed before, and did not run now\n";
     assert!(stderr.contains("1 job completed in ") && stderr.contains(expected), "{stderr}");
+}
+
+#[test]
+fn failed_jobs_of_the_run_are_looked_for_only_until_enough_are_found() {
+    let all: Vec<_> = (11..30).map(|id| job(id, &format!("job{id}"), JobStatus::Failed)).collect();
+    let mut answers = opening(WorkflowStatus::Failed, all.clone());
+    let counts = JobCounts { total: 19, failed: 19, ..JobCounts::default() };
+    answers.push(watched(18, vec![finished(WorkflowStatus::Failed, counts)]));
+    answers.extend((12..17).map(|id| logs(id, "")));
+    answers.push(saved());
+    let results: Vec<_> =
+        all.iter().map(|job| result(job.id.0, &job.name, String::new())).collect();
+    // The answer has no end: nobody may wait for it.
+    let listed = vec![vec![Response::Results(results)]];
+    let script = Script::of_connections(vec![answers, listed]);
+    let mut arguments = vec!["retry".to_owned()];
+    arguments.extend((12..30).map(|id| format!("--job=job{id}")));
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let (output, _) = script.run(&arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("job12 failed") && stderr.contains("job16 failed"), "{stderr}");
+    assert!(!stderr.contains("job17 failed") && !stderr.contains("job11 failed"), "{stderr}");
+    assert!(stderr.contains("… and 13 more"), "{stderr}");
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! `exec --resume`: only what did not complete before.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use torc_protocol::request::Request;
-use torc_protocol::response::Response;
+use torc_protocol::response::{Response, SnapshotProgress};
 use torc_protocol::spec::Command;
 use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::view::{JobCounts, JobView};
@@ -67,4 +72,52 @@ fn a_workflow_of_another_name_is_not_resumed() {
     let told = "nothing to resume: there is no workflow 'other' yet; running 1 command\n";
     assert!(text(&output.stderr).starts_with(told), "{}", text(&output.stderr));
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn what_is_running_is_not_resumed() {
+    let mut running = workflow("/w", WorkflowStatus::Running);
+    "exec".clone_into(&mut running.name);
+    let answers = vec![status(), vec![Response::Workflows(vec![running]), Response::End]];
+    let (output, requests) = Script::new(answers).run(&["exec", "--resume", "-c", "one"]);
+    assert_eq!(output.status.code(), Some(7));
+    let expected = "error: 'exec' (workflow 3) is running, and cannot be resumed\nhint: wait for";
+    assert!(text(&output.stderr).starts_with(expected), "{}", text(&output.stderr));
+    assert_eq!(verbs(&requests), ["Status", "ListWorkflows"]);
+}
+
+/// Sends signals to a run of one command, which gets these answers, while its snapshot is written;
+/// returns what was asked of torcd, and then once more by another torcctl.
+fn signaled_at_the_end(options: &[&str], mut answers: Vec<Vec<Response>>) -> Vec<String> {
+    // The snapshot has no end: a torcd that waits for one more request does not hang up.
+    answers.extend([vec![Response::Snapshot(SnapshotProgress::Queued)], Vec::new()]);
+    // Whoever comes next is on the second connection; it is to be the other torcctl.
+    let script = Script::of_connections(vec![answers, vec![status()]]);
+    let mut run = script.command(&[&["exec", "-c", "one"], options].concat());
+    let mut run = run.stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(i32::try_from(run.id()).unwrap());
+    let mut said = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.any(|line| line.contains("; snapshot: ")));
+    kill(pid, Signal::SIGINT).unwrap();
+    assert!(said.any(|line| line.contains("once more to leave")));
+    kill(pid, Signal::SIGINT).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(5));
+    script.command(&["status"]).output().unwrap();
+    verbs(&script.finish())
+}
+
+#[test]
+fn a_signal_while_nothing_of_ours_runs_cancels_nothing() {
+    let answers = past(vec![("one", JobStatus::Completed)]);
+    let asked = signaled_at_the_end(&["--resume"], answers);
+    assert_eq!(asked, ["Status", "ListWorkflows", "ListJobs", "Snapshot", "Status"]);
+}
+
+#[test]
+fn a_signal_after_the_workflow_has_ended_cancels_nothing() {
+    let counts = JobCounts { total: 1, completed: 1, ..JobCounts::default() };
+    let ended = watched(1, vec![finished(WorkflowStatus::Completed, counts)]);
+    let asked = signaled_at_the_end(&[], vec![status(), accepted(), accepted(), ended]);
+    assert_eq!(asked[asked.len() - 2..], ["Snapshot", "Status"]);
+    assert!(!asked.contains(&"Cancel".to_owned()), "{asked:?}");
 }

@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use torc_protocol::id::WorkflowId;
 use torc_protocol::request::{ListJobs, ListWorkflows, Page, WorkflowSelector};
 use torc_protocol::spec::Command;
-use torc_protocol::status::JobStatus;
+use torc_protocol::status::{JobStatus, WorkflowStatus};
 use torc_protocol::view::{JobView, WorkflowView};
 
 use super::plan::Plan;
 use crate::client::Client;
 use crate::commands::running::submission::Submission;
-use crate::error::CliError;
+use crate::error::{CliError, ErrorKind};
 use crate::spec::quote::shell_line;
+use crate::style::one_line;
 
 /// What a resumed run finds.
 #[derive(Debug)]
@@ -27,12 +28,17 @@ pub(super) struct Found {
 }
 
 /// Leaves out of `plan` what completed before; none when there is no workflow of its name.
+///
+/// # Errors
+///
+/// When the last workflow of the name is running: what it still has to do would run twice.
 pub(super) async fn resume(
     client: &mut Client,
     plan: &mut Plan,
 ) -> Result<Option<Found>, CliError> {
     let mut workflows = workflows(client, &plan.spec.name).await?;
     let Some(workflow) = workflows.pop() else { return Ok(None) };
+    refuse_running(&workflow)?;
     let mut past = Past::new(plan.jobs().map(|job| text(&job.command)));
     past.workflow(client, workflow.id).await?;
     while past.undecided > 0
@@ -43,6 +49,17 @@ pub(super) async fn resume(
     plan.skipped = plan.jobs().map(|job| past.take(&text(&job.command))).collect();
     let skipped = plan.skipped.iter().filter(|skipped| **skipped).count() as u64;
     Ok(Some(Found { workflow, skipped }))
+}
+
+fn refuse_running(workflow: &WorkflowView) -> Result<(), CliError> {
+    if workflow.status != WorkflowStatus::Running {
+        return Ok(());
+    }
+    let (id, name) = (workflow.id, one_line(&workflow.name));
+    let message = format!("'{name}' (workflow {id}) is running, and cannot be resumed");
+    Err(CliError::new(ErrorKind::Refused, message).hint(format!(
+        "wait for its end with `torcctl wait {id}`; or stop it first: `torcctl cancel {id}`"
+    )))
 }
 
 /// Returns the workflows of this name, the first first.

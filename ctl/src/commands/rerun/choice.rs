@@ -188,11 +188,10 @@ fn changed_commands(
 }
 
 fn find_failed(record: &Record, name: &str) -> Result<u32, CliError> {
-    let id = name.parse().ok();
-    let found = (0..).zip(&record.jobs).find(|(_, job)| match id {
-        Some(id) => job.id == id,
-        None => job.name == name,
-    });
+    let find = |is_it: &dyn Fn(&Job) -> bool| (0..).zip(&record.jobs).find(|(_, job)| is_it(job));
+    // A number may be the name of a job, and then it is that.
+    let by_id = || name.parse().ok().and_then(|id| find(&|job| job.id == id));
+    let found = find(&|job| job.name == name).or_else(by_id);
     let workflow = record.workflow.id;
     let Some((place, job)) = found else {
         let message = format!("workflow {workflow} has no job '{name}'");
@@ -284,6 +283,16 @@ mod tests {
         assert_eq!(error.message, "job 'a' is completed, and only what failed is retried");
         assert_eq!(error.exit_code(), 7);
         assert_eq!(failed_jobs(&record, &["x".to_owned()]).unwrap_err().exit_code(), 6);
+    }
+
+    #[test]
+    fn a_number_is_a_name_first_and_then_an_id() {
+        let failed = |script: Script, name| script.status(name, JobStatus::Failed, Some(1));
+        let script = failed(failed(Script::graph("a, 100, b"), "a"), "100");
+        let record = failed(script, "b").record();
+        let retried = |named: &str| lines(&failed_jobs(&record, &[named.to_owned()]).unwrap().jobs);
+        assert_eq!(retried("100"), ["100: failed (return code 1)"]);
+        assert_eq!(retried("102"), ["b: failed (return code 1)"]);
     }
 
     #[test]

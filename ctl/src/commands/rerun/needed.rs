@@ -10,6 +10,7 @@ use torc_protocol::result::FileStamp;
 use torc_protocol::status::JobStatus;
 
 use super::record::{Record, Use};
+use super::writers::Writers;
 
 /// Why a job has to run. Jobs and paths are places in the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +58,10 @@ pub(super) fn needed(record: &Record, files: &[Option<FileStamp>], changed: &[u3
             reasons[file_use.job as usize].get_or_insert(reason);
         }
     }
+    let writers = Writers::of(record);
     for file_use in record.uses.iter().filter(|file_use| !file_use.is_output) {
-        if let Some(reason) = input_reason(file_use, files[file_use.path as usize]) {
+        let expected = writers.expected(file_use);
+        if let Some(reason) = input_reason(file_use, expected, files[file_use.path as usize]) {
             reasons[file_use.job as usize].get_or_insert(reason);
         }
     }
@@ -81,9 +84,13 @@ fn tell_canceled(record: &Record, reasons: &mut [Option<Reason>]) {
     }
 }
 
-fn input_reason(file_use: &Use, now: Option<FileStamp>) -> Option<Reason> {
-    match (file_use.stamp, now) {
-        (Some(then), Some(now)) if then != now => Some(Reason::InputChanged(file_use.path)),
+fn input_reason(
+    file_use: &Use,
+    expected: Option<FileStamp>,
+    now: Option<FileStamp>,
+) -> Option<Reason> {
+    match (expected, now) {
+        (Some(expected), Some(now)) if expected != now => Some(Reason::InputChanged(file_use.path)),
         (None, Some(_)) => Some(Reason::InputAppeared(file_use.path)),
         // One that is gone is made again by the job that writes it. If no job does, running without
         // it would only destroy what was made of it.

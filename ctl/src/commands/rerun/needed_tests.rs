@@ -74,6 +74,38 @@ fn an_input_that_was_not_there_when_the_job_ran_and_is_now_counts_as_changed() {
 }
 
 #[test]
+fn a_file_that_a_job_updates_in_place_is_compared_with_what_it_left() {
+    let script = || Script::graph("a").reads("a", "db", Some(5)).writes("a", "db");
+    assert_eq!(reasons(script(), &[("db", 1)], &[]), [""; 0]);
+    assert_eq!(reasons(script(), &[("db", 7)], &[]), ["a: changed db"]);
+    // What it has made is undone.
+    assert_eq!(reasons(script(), &[("db", 5)], &[]), ["a: changed db"]);
+    let made = Script::graph("a").reads("a", "cache", None).writes("a", "cache");
+    assert_eq!(reasons(made, &[("cache", 1)], &[]), [""; 0]);
+}
+
+#[test]
+fn a_file_that_a_job_downstream_writes_is_compared_with_what_that_left() {
+    // In the record the writer stands first: the order of the graph counts.
+    let script = || {
+        Script::graph("w, a -> b -> w").reads("a", "db", Some(5)).writes("w", "db").reads(
+            "b",
+            "db",
+            Some(5),
+        )
+    };
+    assert_eq!(reasons(script(), &[("db", 1)], &[]), [""; 0]);
+    let found = reasons(script(), &[("db", 7)], &[]);
+    assert_eq!(found, ["w: on b", "a: changed db", "b: changed db"]);
+}
+
+#[test]
+fn what_a_job_upstream_has_written_since_is_a_change() {
+    let script = Script::graph("w -> a").writes("w", "x").reads("a", "x", Some(5));
+    assert_eq!(reasons(script, &[("x", 1)], &[]), ["a: changed x"]);
+}
+
+#[test]
 fn another_command_is_a_reason_that_spreads() {
     assert_eq!(reasons(Script::graph("a -> b"), &[], &[0]), ["a: command", "b: on a"]);
 }

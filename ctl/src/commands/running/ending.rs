@@ -8,7 +8,7 @@ use torc_protocol::view::{JobCounts, WorkflowView};
 
 use super::args::Print;
 use super::following::Following;
-use super::outcome::{FailedJob, Outcome};
+use super::outcome::{FailedJob, Idle, Outcome};
 use super::saving::Saved;
 use super::stop::Stop;
 use super::target::Target;
@@ -66,17 +66,16 @@ pub(super) async fn finish(
     end(ctx, &outcome)
 }
 
-/// Ends without having run anything, because all is done already: `why` says so. What is in the
-/// database must be on disk nevertheless.
+/// Ends without having run anything. What is in the database must be on disk nevertheless.
 pub(crate) async fn idle(
     ctx: &Context,
     target: Target,
     signals: Signals,
     workflow: &WorkflowView,
-    why: String,
+    idle: Idle,
 ) -> Result<u8, CliError> {
     let mut display = Display::new(showing::display_mode(ctx, Print::None));
-    let mut stop = Stop::listen(signals, target.client.socket().to_owned(), workflow.id);
+    let mut stop = Stop::idle(signals);
     let record = record(target.record.as_deref());
     let is_lost_with_torcd = target.is_private_in_memory();
     let saved = saving::save(target, &mut display, &mut stop).await;
@@ -93,7 +92,7 @@ pub(crate) async fn idle(
             failed_actions: Vec::new(),
             left: None,
             is_rerun: true,
-            idle: Some(why),
+            idle: Some(idle),
             elapsed: Span(0),
             found_by: outcome::found_by(ctx, &saved, is_lost_with_torcd),
             saved,
@@ -137,7 +136,9 @@ async fn failed_jobs(
     }
     let human = !ctx.globals.format.is_for_programs();
     let limit = human.then_some(report::FAILED_SHOWN as u64);
-    let only = ended.run.only.as_ref();
+    // When no other job has failed, those that have are the ones of this run.
+    let before = &ended.run.outside;
+    let only = following.only.as_ref().filter(|_| before.failed + before.terminated > 0);
     let results = outcome::failed_jobs(&mut target.client, following.workflow, limit, only).await?;
     let mut failed = Vec::with_capacity(results.len());
     for result in results {

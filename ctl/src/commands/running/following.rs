@@ -1,8 +1,12 @@
 //! From the commit until the last job has ended: events, progress, signals.
 
-use torc_protocol::id::WorkflowId;
+use std::collections::HashSet;
+
+use torc_protocol::id::{JobId, WorkflowId};
 use torc_protocol::request::{ListResults, Watch, WorkflowSelector};
 use torc_protocol::response::WatchItem;
+use torc_protocol::time::Timestamp;
+use torc_protocol::view::ResultView;
 
 use super::event_lines::EventLines;
 use super::outcome::FailedAction;
@@ -20,6 +24,10 @@ use crate::style;
 pub(crate) struct Following {
     /// Which.
     pub(crate) workflow: WorkflowId,
+    /// When it was begun: attempts of earlier runs were started before.
+    pub(crate) begun: Timestamp,
+    /// The jobs that run, when these are not all of the workflow.
+    pub(crate) only: Option<HashSet<JobId>>,
     /// How far it is.
     pub(crate) model: Model,
     /// What is on the screen.
@@ -50,6 +58,9 @@ impl Following {
                 () = self.printing.nobody_reads() => self.stop.cancel(),
                 () = self.display.due() => self.display.draw(&self.model),
             }
+            if self.model.finished.is_some() {
+                self.stop.workflow_ended();
+            }
             if std::mem::take(&mut rewatch) {
                 // On a new connection, because a torcd that cuts us off may do so in earnest.
                 *client = Client::connect(client.socket()).await?;
@@ -58,13 +69,21 @@ impl Following {
         }
     }
 
-    /// Waits until the output of the jobs is written, and returns whether all of it could be; a
-    /// signal ends the waiting.
+    /// Waits until the output of the jobs and the events are written, and returns whether all of the
+    /// output could be; a signal ends the waiting.
     pub(crate) async fn printed(&mut self) -> bool {
+        let lines = self.event_lines.take();
+        let printing = &mut self.printing;
+        let written = async {
+            if let Some(lines) = lines {
+                lines.finish().await;
+            }
+            printing.finish().await
+        };
         tokio::select! {
-            all_shown = self.printing.finish() => all_shown,
+            all_shown = written => all_shown,
             signal = self.stop.next() => {
-                self.tell(signal);
+                self.display.print(&format!("{}: what is not written yet is left out", signal.name()));
                 true
             }
         }
@@ -77,13 +96,16 @@ impl Following {
     async fn take(&mut self, client: &Client, item: &WatchItem) -> Result<Next, CliError> {
         match item {
             WatchItem::Events(events) => {
-                if let Some(lines) = &mut self.event_lines {
-                    lines.write(events).await;
+                if let Some(lines) = &self.event_lines {
+                    lines.events(events);
                 }
                 self.printing.events(events);
                 self.failed_actions.extend(events.iter().filter_map(FailedAction::of));
             }
-            WatchItem::State { .. } => {
+            WatchItem::State { workflow, next_seq } => {
+                if let Some(lines) = &self.event_lines {
+                    lines.state(workflow, *next_seq)?;
+                }
                 let missed = self.attempts(client).await?;
                 self.printing.missed(missed);
             }
@@ -104,7 +126,7 @@ impl Following {
         }
     }
 
-    /// Returns all attempts there are, for those that the events no longer told of.
+    /// Returns all attempts of this run, for those that the events no longer told of.
     async fn attempts(&self, client: &Client) -> Result<Vec<Attempt>, CliError> {
         if self.printing.is_off() {
             return Ok(Vec::new());
@@ -118,8 +140,17 @@ impl Following {
         other.stream(list).await?;
         let mut attempts = Vec::new();
         while let Some(page) = other.next::<ListResults>().await? {
-            attempts.extend(page.iter().map(Attempt::from));
+            let ours = page.iter().filter(|result| self.is_of_run(result));
+            attempts.extend(ours.map(Attempt::from));
         }
         Ok(attempts)
+    }
+
+    /// Returns whether an attempt belongs to this run of the workflow. One that could not be started
+    /// has only an end.
+    fn is_of_run(&self, result: &ResultView) -> bool {
+        let at = result.started_at.or(result.finished_at);
+        at.is_none_or(|at| at >= self.begun)
+            && self.only.as_ref().is_none_or(|only| only.contains(&result.job_id))
     }
 }

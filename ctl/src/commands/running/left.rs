@@ -13,6 +13,9 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::style::count;
 
+/// So many labels are named.
+const NAMED: usize = 8;
+
 /// What is left.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Left {
@@ -71,15 +74,28 @@ impl Left {
         }
     }
 
+    /// Returns the first of the labels that the run has not.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        self.missing.iter().take(NAMED).map(String::as_str)
+    }
+
+    /// Returns how many more there are.
+    fn unnamed(&self) -> usize {
+        self.missing.len().saturating_sub(NAMED)
+    }
+
     /// Returns what is left, in words.
     pub(crate) fn sentence(&self) -> String {
         let mut parts = Vec::new();
         if self.labeled > 0 {
             let verb = if self.labeled == 1 { "has" } else { "have" };
-            let labels: Vec<_> = self.missing.iter().map(String::as_str).collect();
-            let jobs = count(self.labeled, "job");
-            parts
-                .push(format!("{jobs} {verb} labels that this run has not: {}", labels.join(", ")));
+            let labels: Vec<_> = self.named().collect();
+            let (jobs, labels) = (count(self.labeled, "job"), labels.join(", "));
+            let more = match self.unnamed() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            parts.push(format!("{jobs} {verb} labels that this run has not: {labels}{more}"));
         }
         if self.unlabeled > 0 {
             let verb = if self.unlabeled == 1 { "has" } else { "have" };
@@ -104,20 +120,26 @@ impl Left {
         if let Some(first) = &self.first_disabled {
             commands.push(format!("`torcctl jobs enable {first} -w {workflow}{options}`"));
         }
-        let run = |labels: &[&str]| {
+        let run = |labels: &[&str], more: usize| {
             let labels = if labels.is_empty() {
                 String::new()
             } else {
                 format!(" --label {}", labels.join(","))
             };
-            format!("`torcctl run {workflow}{labels}{options}`")
+            let more = match more {
+                0 => String::new(),
+                1 => " with 1 more label".to_owned(),
+                more => format!(" with {more} more labels"),
+            };
+            format!("`torcctl run {workflow}{labels}{options}`{more}")
         };
-        let labels: BTreeSet<_> = self.missing.iter().chain(&self.labels).collect();
+        let labels: BTreeSet<_> =
+            self.named().chain(self.labels.iter().map(String::as_str)).collect();
         if self.labeled > 0 || self.unlabeled == 0 {
-            commands.push(run(&labels.into_iter().map(String::as_str).collect::<Vec<_>>()));
+            commands.push(run(&labels.into_iter().collect::<Vec<_>>(), self.unnamed()));
         }
         if self.unlabeled > 0 {
-            commands.push(run(&[]));
+            commands.push(run(&[], 0));
         }
         commands.join(", then ")
     }
@@ -147,6 +169,19 @@ mod tests {
         let sentence = "2 jobs have labels that this run has not: big, gpu; 1 job waits for these";
         assert_eq!(left.sentence(), sentence);
         assert_eq!(left.remedy(WorkflowId(4), ""), "`torcctl run 4 --label big,cpu,gpu`");
+    }
+
+    #[test]
+    fn of_many_labels_only_the_first_are_named() {
+        let labels: Vec<_> = (10..30).map(|number| format!("l{number}")).collect();
+        let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+        let left = left(&[("a", JobStatus::Ready, &labels)]);
+        let sentence = "1 job has labels that this run has not: \
+                        l10, l11, l12, l13, l14, l15, l16, l17 and 12 more";
+        assert_eq!(left.sentence(), sentence);
+        let remedy =
+            "`torcctl run 4 --label cpu,l10,l11,l12,l13,l14,l15,l16,l17` with 12 more labels";
+        assert_eq!(left.remedy(WorkflowId(4), ""), remedy);
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) left: Option<Left>,
     /// It was a workflow of the database that was run again: not surely the latest.
     pub(crate) is_rerun: bool,
-    /// Nothing had to be run; says why.
-    pub(crate) idle: Option<String>,
+    /// Nothing was run.
+    pub(crate) idle: Option<Idle>,
     /// From the submission to the end of the last job.
     pub(crate) elapsed: Span,
     /// What became of its record.
@@ -55,6 +55,15 @@ pub(crate) struct Outcome {
     pub(crate) all_shown: bool,
     /// The signal that asked us to end.
     pub(crate) signal: Option<EndSignal>,
+}
+
+/// That there was nothing to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Idle {
+    /// Why, in words.
+    pub(crate) why: String,
+    /// All that was asked for is done; else something is left that cannot be run like this.
+    pub(crate) is_done: bool,
 }
 
 /// A job that did not complete although it was started, by its last attempt.
@@ -105,8 +114,8 @@ impl Outcome {
         if let Some(signal) = self.signal {
             return signal.exit_code();
         }
-        if self.idle.is_some() {
-            return exit_code::DONE;
+        if let Some(idle) = &self.idle {
+            return if idle.is_done { exit_code::DONE } else { exit_code::FAILED };
         }
         match self.status {
             WorkflowStatus::Completed if self.all_shown => exit_code::DONE,
@@ -148,12 +157,31 @@ pub(crate) async fn failed_jobs(
         page: Page { limit: limit.filter(|_| only.is_none()), ..Page::default() },
         ..ListResults::default()
     };
+    let (Some(only), Some(limit)) = (only, limit) else {
+        return of_jobs(client, list, only, u64::MAX).await;
+    };
+    // There may be very many others. A connection of its own can be left in the midst of them.
+    let mut other = Client::connect(client.socket()).await?;
+    of_jobs(&mut other, list, Some(only), limit).await
+}
+
+/// Returns the results in `list` that are of the jobs in `only`, if these are given, and stops when
+/// there are `limit`: then `client` has more to say, and is of no other use.
+async fn of_jobs(
+    client: &mut Client,
+    list: ListResults,
+    only: Option<&HashSet<JobId>>,
+    limit: u64,
+) -> Result<Vec<ResultView>, CliError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     client.stream(list).await?;
-    let mut failed = Vec::new();
-    while let Some(mut page) = client.next::<ListResults>().await? {
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(mut page) = client.next::<ListResults>().await?
+    {
         page.retain(|result| only.is_none_or(|only| only.contains(&result.job_id)));
-        failed.extend(page);
+        page.truncate(limit - found.len());
+        found.extend(page);
     }
-    failed.truncate(limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX));
-    Ok(failed)
+    Ok(found)
 }

@@ -22,7 +22,7 @@ pub(crate) fn text(outcome: &Outcome, palette: Palette, quiet: bool) -> String {
     // Writing to a string cannot fail, here and below.
     match &outcome.idle {
         _ if quiet => {}
-        Some(why) => drop(writeln!(text, "{why}")),
+        Some(idle) => drop(writeln!(text, "{}", idle.why)),
         None => drop(writeln!(text, "{}", counts_line(outcome, palette))),
     }
     for failed in outcome.failed.iter().take(FAILED_SHOWN) {

@@ -2,6 +2,7 @@ use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
 
 use super::*;
 use crate::commands::running::fixtures::{failed_job, outcome};
+use crate::commands::running::outcome::Idle;
 use crate::signals::EndSignal;
 
 fn full_disk() -> Saved {
@@ -155,11 +156,13 @@ fn an_action_that_failed_is_a_warning_and_no_failure() {
 #[test]
 fn a_run_that_had_nothing_to_do_says_so_and_is_well() {
     let mut outcome = outcome(WorkflowStatus::Paused);
-    outcome.idle = Some("nothing to do".to_owned());
+    outcome.idle = Some(Idle { why: "nothing to do".to_owned(), is_done: true });
     outcome.counts = JobCounts::default();
     let text = text(&outcome, Palette::PLAIN, false);
     assert!(text.starts_with("nothing to do\nsnapshot "), "{text}");
     assert_eq!(outcome.exit_code(), 0);
+    outcome.idle = Some(Idle { why: "nothing to do".to_owned(), is_done: false });
+    assert_eq!(outcome.exit_code(), 1);
     outcome.saved = full_disk();
     assert_eq!(outcome.exit_code(), 5);
 }

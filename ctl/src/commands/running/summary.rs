@@ -67,7 +67,7 @@ impl<'a> From<&'a Outcome> for Summary<'a> {
             workflow_id: outcome.workflow,
             name: &outcome.name,
             status: outcome.status,
-            nothing_to_do: outcome.idle.as_deref(),
+            nothing_to_do: outcome.idle.as_ref().map(|idle| idle.why.as_str()),
             jobs: Jobs {
                 total: counts.total,
                 completed: counts.completed,

@@ -2,6 +2,7 @@ use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotPhase};
 
 use super::*;
 use crate::commands::running::fixtures::{failed_job, outcome, snapshot};
+use crate::commands::running::outcome::Idle;
 
 #[test]
 fn the_keys_are_those_that_were_promised() {
@@ -68,7 +69,7 @@ fn what_went_wrong_beside_the_jobs_has_keys_of_its_own() {
     let action =
         FailedAction { name: "on_workflow_start#1".to_owned(), reason: "exit code 3".to_owned() };
     outcome.failed_actions = vec![action];
-    outcome.idle = Some("nothing to do".to_owned());
+    outcome.idle = Some(Idle { why: "nothing to do".to_owned(), is_done: true });
     let json = serde_json::to_value(Summary::from(&outcome)).unwrap();
     let expected = serde_json::json!([{"name": "on_workflow_start#1", "reason": "exit code 3"}]);
     assert_eq!(json["failed_actions"], expected);

@@ -40,7 +40,10 @@ impl Drawing for Dot {
 }
 
 /// Returns `text` in quotes. In a label a backslash begins an escape (`\N` is the name of the node),
-/// so that it is doubled.
+/// so that it is doubled; and an ampersand begins an entity of HTML (`&lt;`).
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", one_line(text).replace('\\', "\\\\").replace('"', "\\\""))
+    format!(
+        "\"{}\"",
+        one_line(text).replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
+    )
 }

@@ -58,16 +58,38 @@ impl Drawing for Mermaid {
 /// number of the character.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let mut before = Before::Nothing;
     for character in one_line(text).chars() {
         let is_harmless = character.is_ascii_alphanumeric()
             || !character.is_ascii()
-            || matches!(character, ' ' | '_' | '-' | '.' | '/' | ':' | '=' | ',' | '+');
+            || matches!(character, ' ' | '_' | '/' | ':' | '=' | ',')
+            || (matches!(character, '-' | '+') && before != Before::Nothing)
+            || (character == '.' && before != Before::Number);
         if is_harmless {
             escaped.push(character);
         } else {
             // Writing to a string cannot fail.
             let _ = write!(escaped, "#{};", u32::from(character));
         }
+        before = before.then(character);
     }
     escaped
+}
+
+/// What a label has begun with: a dash, or a number with a full stop, begins a list in Markdown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Number,
+    Text,
+}
+
+impl Before {
+    fn then(self, character: char) -> Self {
+        match (self, character) {
+            (Self::Nothing, ' ') => Self::Nothing,
+            (Self::Nothing | Self::Number, '0'..='9') => Self::Number,
+            _ => Self::Text,
+        }
+    }
 }

@@ -103,3 +103,27 @@ fn the_language_follows_the_format_unless_it_is_named() {
     assert_eq!(of(Some(Language::Mermaid), Format::Json), Ok(Language::Mermaid));
     assert_eq!(of(Some(Language::Dot), Format::Csv), Err(2));
 }
+
+#[test]
+fn an_ampersand_in_dot_begins_no_entity() {
+    let mut drawing = drawing(Language::Dot, Colors::default());
+    let mut out = Vec::new();
+    drawing.job(&mut out, &job(1, "a &lt; b", JobStatus::Completed)).unwrap();
+    let line = String::from_utf8(out).unwrap();
+    assert!(line.contains(r#"label="a &amp;lt; b""#), "{line}");
+}
+
+#[test]
+fn a_label_in_mermaid_begins_no_list() {
+    let label = |name: &str| {
+        let mut drawing = drawing(Language::Mermaid, "none".parse::<StatusColors>().unwrap().0);
+        let mut out = Vec::new();
+        drawing.job(&mut out, &job(1, name, JobStatus::Completed)).unwrap();
+        String::from_utf8(out).unwrap().trim().to_owned()
+    };
+    assert_eq!(label("1. align"), r##"j1["1#46; align"]"##);
+    assert_eq!(label("12.5"), r##"j1["12#46;5"]"##);
+    assert_eq!(label("- x"), r##"j1["#45; x"]"##);
+    assert_eq!(label(" + x"), r##"j1[" #43; x"]"##);
+    assert_eq!(label("a-1.5 + b"), r##"j1["a-1.5 + b"]"##);
+}
