@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::CliError;
+use crate::style::one_line;
 
 /// So many complaints are shown; the rest is counted.
 const SHOWN: usize = 20;
@@ -58,13 +59,15 @@ pub struct Complaints {
     /// The complaints about each place, as indices.
     places: HashMap<Position, Vec<usize>>,
     dropped: usize,
+    /// How many remedies were searched for.
+    searches: usize,
 }
 
 impl Complaints {
     /// Returns an empty list for `source`.
     #[must_use]
     pub fn new(source: Source) -> Self {
-        Self { source, list: Vec::new(), places: HashMap::new(), dropped: 0 }
+        Self { source, list: Vec::new(), places: HashMap::new(), dropped: 0, searches: 0 }
     }
 
     /// Adds a complaint.
@@ -89,16 +92,28 @@ impl Complaints {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
-        self.push_lazily(at, message.into(), || hint);
+        self.add(at, message.into(), |_| hint);
     }
 
-    /// Adds a complaint with the remedy that `hint` returns, which is asked only when the complaint
-    /// is kept: a good remedy may take a search.
+    /// Adds a complaint with the remedy that `hint` searches for. It is asked only for as many as
+    /// are shown: there may be as many complaints as there is to search.
     pub fn push_lazily(
         &mut self,
         at: Position,
         message: String,
         hint: impl FnOnce() -> Option<String>,
+    ) {
+        self.add(at, message, |searches| {
+            *searches += 1;
+            if *searches > SHOWN { None } else { hint() }
+        });
+    }
+
+    fn add(
+        &mut self,
+        at: Position,
+        message: String,
+        hint: impl FnOnce(&mut usize) -> Option<String>,
     ) {
         let of_place = self.places.entry(at).or_default();
         if of_place.iter().any(|index| self.list[*index].message == message) {
@@ -109,7 +124,8 @@ impl Complaints {
             return;
         }
         of_place.push(self.list.len());
-        self.list.push(Complaint { at, message, hint: hint() });
+        let hint = hint(&mut self.searches);
+        self.list.push(Complaint { at, message, hint });
     }
 
     /// Returns whether nothing is wrong.
@@ -140,12 +156,13 @@ impl Complaints {
 
     fn write_one(&self, complaint: &Complaint, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Complaint { at, message, hint } = complaint;
-        writeln!(f, "error: {}:{}:{}: {message}", self.source.name, at.line, at.column)?;
+        let (name, message) = (one_line(&self.source.name), one_line(message));
+        writeln!(f, "error: {name}:{}:{}: {message}", at.line, at.column)?;
         if let Some(excerpt) = Excerpt::of(&self.source.text, *at) {
             writeln!(f, "{excerpt}")?;
         }
         match hint {
-            Some(hint) => writeln!(f, "hint: {hint}"),
+            Some(hint) => writeln!(f, "hint: {}", one_line(hint)),
             None => Ok(()),
         }
     }
@@ -192,7 +209,13 @@ impl Excerpt {
         let column = at.column.saturating_sub(1) as usize;
         // Of a very long line, what is around the character is shown.
         let skipped = if column < WIDTH { 0 } else { column - WIDTH / 2 };
-        let mut shown = line.chars().skip(skipped).map(|c| if c == '\t' { ' ' } else { c });
+        // Each character stays one, so that the caret is below what it means.
+        let harmless = |character: char| match character {
+            '\t' => ' ',
+            control if control.is_control() => char::REPLACEMENT_CHARACTER,
+            other => other,
+        };
+        let mut shown = line.chars().skip(skipped).map(harmless);
         let before = shown.by_ref().take(column - skipped).collect();
         let after = shown.take(WIDTH - (column - skipped).min(WIDTH)).collect();
         Some(Self { number: at.line, before, after })
@@ -247,6 +270,31 @@ mod tests {
         let mut complaints = complaints("");
         complaints.push(Position { line: 7, column: 9 }, "odd");
         assert_eq!(complaints.to_string(), "error: flow.yaml:7:9: odd\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        let mut complaints =
+            Complaints::new(Source { name: "a\x1b.yaml".into(), text: "b\x1b[31m\u{9b}c".into() });
+        complaints.push_with_hint(Position { line: 1, column: 3 }, "d\x1b[2J", "e\x07");
+        assert_eq!(
+            complaints.to_string(),
+            "error: a\\u{1b}.yaml:1:3: d\\u{1b}[2J\n 1 | b\u{fffd}[31m\u{fffd}c\n   |   ^\n\
+             hint: e\\u{7}\n"
+        );
+    }
+
+    #[test]
+    fn remedies_are_not_searched_for_what_is_not_shown() {
+        let mut complaints = complaints("");
+        let mut searches = 0;
+        for line in 1..=1000 {
+            complaints.push_lazily(Position { line, column: 1 }, "odd".to_owned(), || {
+                searches += 1;
+                None
+            });
+        }
+        assert_eq!((searches, complaints.len()), (SHOWN, 1000));
     }
 
     #[test]

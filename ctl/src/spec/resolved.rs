@@ -106,7 +106,7 @@ pub struct Resources {
     pub nodes: u32,
     /// Bytes; none: no limit.
     pub memory: Option<u64>,
-    /// The longest that it may run; none: no limit.
+    /// How long it is expected to run; it does not start when less time is left. Not a limit.
     pub runtime: Option<Span>,
 }
 

@@ -177,7 +177,11 @@ fn check_slot(
 
 /// Returns the placeholder that `text` begins with, braces included.
 fn placeholder(text: &str) -> Option<&str> {
-    let end = text.find('}')?;
+    // Neither names nor formats have braces; to look past the next one would take quadratic time.
+    let end = 1 + text[1..].find(['{', '}'])?;
+    if text.as_bytes()[end] == b'{' {
+        return None;
+    }
     let (name, _) = name_and_format(&text[..=end]);
     is_name(name).then(|| &text[..=end])
 }
@@ -238,6 +242,17 @@ mod tests {
         {
             assert_eq!(fill(text), (text.to_owned(), vec![]), "{text}");
         }
+    }
+
+    #[test]
+    fn a_placeholder_ends_before_the_next_opening_brace() {
+        assert_eq!(placeholder("{i:{x}"), None);
+        assert_eq!(placeholder("{i:3}{x}"), Some("{i:3}"));
+        assert_eq!(fill("{i:{x}"), ("{i:0.125".to_owned(), vec![]));
+        // Looking for the end from each of these would take minutes.
+        let many = "{".repeat(4_000_001);
+        let template = Template::in_file(&many, &[], |_| {});
+        assert_eq!(template.fill(&[]), many);
     }
 
     #[test]

@@ -163,7 +163,8 @@ pub static FILE: Table = table(
         field("name", Kind::Text, "What jobs call the file; unique.").required(),
         field("path", Kind::Text, "Where it is.").required(),
         field("identifier", Kind::Text, "Its name in an RO-Crate.").no_effect(NO_CRATE),
-        field("st_mtime", Kind::Number, "When it was last changed, in seconds since 1970."),
+        field("st_mtime", Kind::Number, "When it was last changed, in seconds since 1970.")
+            .no_effect("torc looks at the file itself"),
         PARAMETERS,
         PARAMETER_MODE,
         USE_PARAMETERS,
@@ -215,7 +216,11 @@ pub static RESOURCES: Table = table(
         field("memory", Kind::Memory, "The most memory, as in 512m, 2g, 1.5g or 2GiB."),
         field("num_gpus", COUNT, "GPUs; 0 without it."),
         field("num_nodes", POSITIVE, "Nodes; 1 without it."),
-        field("runtime", Kind::Text, "The longest time, as in PT1H30M or 90m."),
+        field(
+            "runtime",
+            Kind::Text,
+            "The expected time, as in PT1H30M or 90m; where less is left, it does not start.",
+        ),
     ],
 );
 

@@ -85,11 +85,19 @@ fn aliases_cannot_blow_up_a_file() {
         text.push_str(&[" [", &aliases, "]\n"].concat());
     }
     insta::assert_snapshot!(refusal(Format::Yaml, &text), @r"
-    error: flow:6:45: aliases blow the file up beyond all measure
+    error: flow:6:40: anchors and aliases blow the file up beyond all measure
      6 | a5: &a5 [*a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4, *a4]
-       |                                             ^
+       |                                        ^
     hint: write out what is needed, or use parameters
     ");
+}
+
+#[test]
+fn nested_anchors_cannot_blow_up_a_file() {
+    let anchors: String = (0..90).map(|level| format!("&a{level} [")).collect();
+    let text = format!("a: {anchors}{}{}", "x,".repeat(20_000), "]".repeat(90));
+    let said = first(Format::Yaml, &text);
+    assert!(said.ends_with("anchors and aliases blow the file up beyond all measure"), "{said}");
 }
 
 #[test]

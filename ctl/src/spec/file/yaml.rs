@@ -1,6 +1,7 @@
 //! YAML, by the rules of version 1.2: `yes` is text, `0o17` a number, `01` text.
 //!
-//! Aliases are copied, but only up to a limit, so that a small file cannot become a huge tree.
+//! What has an anchor is kept, and aliases are copied, but only up to a limit for both together, so
+//! that a small file cannot become a huge tree.
 //! `<<` merges maps, which no version of the standard has but many files use.
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use super::yaml_scalar;
 use crate::spec::complaint::{Complaints, Position};
 use crate::spec::file::node::{Key, MAX_DEPTH, Node, Value};
 
-/// Aliases may add so many values in all, and so many bytes of text.
+/// Anchors and aliases may add so many values in all, and so many bytes of text.
 const MAX_ALIASED: usize = 1_000_000;
 const MAX_ALIASED_BYTES: usize = 64 << 20;
 
@@ -98,7 +99,7 @@ impl<'c> Reader<'c> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let value = self.scalar(&text, style, tag.as_deref(), at);
-                self.add(Node::new(at, value), anchor);
+                return self.add(Node::new(at, value), anchor);
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), at);
@@ -115,7 +116,7 @@ impl<'c> Reader<'c> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let node = self.tree.end()?;
                 let anchor = self.anchors.pop().unwrap_or_default();
-                self.add(node, anchor);
+                return self.add(node, anchor);
             }
             Event::Alias(anchor) => return self.alias(anchor, at),
             _ => {}
@@ -141,13 +142,7 @@ impl<'c> Reader<'c> {
             self.complaints.push_with_hint(at, "the alias is inside of its own anchor", hint);
             return None;
         };
-        self.aliased.nodes = self.aliased.nodes.saturating_add(size.nodes);
-        self.aliased.bytes = self.aliased.bytes.saturating_add(size.bytes);
-        if self.aliased.nodes > MAX_ALIASED || self.aliased.bytes > MAX_ALIASED_BYTES {
-            let hint = "write out what is needed, or use parameters";
-            self.complaints.push_with_hint(at, "aliases blow the file up beyond all measure", hint);
-            return None;
-        }
+        charge(&mut self.aliased, *size, at, self.complaints)?;
         if self.tree.depth() + size.depth > MAX_DEPTH {
             complain_of_depth(at, self.complaints);
             return None;
@@ -164,19 +159,20 @@ impl<'c> Reader<'c> {
             return Some(());
         }
         let node = node.clone();
-        self.add(node, 0);
-        Some(())
+        self.add(node, 0)
     }
 
-    /// Adds a value, or what is in it when it is that of a `<<`.
-    fn add(&mut self, node: Node, anchor: usize) {
+    /// Adds a value, or what is in it when it is that of a `<<`; none when there is no point in going
+    /// on.
+    fn add(&mut self, node: Node, anchor: usize) -> Option<()> {
         if anchor != 0 {
             let size = size_of(&node);
+            charge(&mut self.aliased, size, node.at, self.complaints)?;
             self.anchored.insert(anchor, Anchored { node: node.clone(), size });
         }
         if self.merging.last() != Some(&self.tree.depth()) {
             self.tree.add(node);
-            return;
+            return Some(());
         }
         self.merging.pop();
         let at = node.at;
@@ -195,6 +191,7 @@ impl<'c> Reader<'c> {
             self.complaints.push_with_hint(at, "'<<' takes a map", "name one: <<: *anchor");
         }
         self.tree.merge(maps.into_iter().flatten().collect());
+        Some(())
     }
 
     fn check_key(&mut self, at: Position, kind: &str) {
@@ -230,6 +227,19 @@ impl<'c> Reader<'c> {
 
 fn position(marker: &granit_parser::Marker) -> Position {
     Position { line: marker.line() as u32, column: marker.col() as u32 + 1 }
+}
+
+/// Adds `size` to what anchors and aliases take; none, and a complaint, when that is too much.
+fn charge(sum: &mut Size, size: Size, at: Position, complaints: &mut Complaints) -> Option<()> {
+    sum.nodes = sum.nodes.saturating_add(size.nodes);
+    sum.bytes = sum.bytes.saturating_add(size.bytes);
+    if sum.nodes > MAX_ALIASED || sum.bytes > MAX_ALIASED_BYTES {
+        let hint = "write out what is needed, or use parameters";
+        let message = "anchors and aliases blow the file up beyond all measure";
+        complaints.push_with_hint(at, message, hint);
+        return None;
+    }
+    Some(())
 }
 
 fn size_of(node: &Node) -> Size {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::axes::{Axes, AxesReader};
 use super::fill::{Parser, Slots};
-use super::links::{LinkSlots, Pool};
+use super::links::{LinkSlots, Pool, Room, complain_of_links};
 use super::names::Names;
 use super::references::{Referable, Relations};
 use super::report::Report;
@@ -19,9 +19,6 @@ use crate::spec::value::Value;
 
 /// So many places are told where user data has no data.
 const MAX_WITHOUT_DATA: usize = 20;
-
-/// More dependencies than this are taken for a mistake.
-const MAX_DEPENDENCIES: usize = 50_000_000;
 
 /// The names of all jobs, and where they come from.
 #[derive(Debug, Default)]
@@ -90,11 +87,14 @@ pub(super) struct Surroundings<'n> {
     pub(super) file_list: &'n [File],
     pub(super) user_data_list: &'n [UserData],
     pub(super) stdio: Option<Stdio>,
+    /// What the three pools take from.
+    pub(super) room: Room,
     /// Where user data is wanted that has no data.
     pub(super) without_data: BTreeSet<(Position, u32)>,
 }
 
-/// Makes all jobs, without their names and without what follows from files and user data.
+/// Makes all jobs, without their names and without what follows from files and user data; none when
+/// they have too many links.
 pub(super) fn make(
     templates: &[JobTemplate],
     roster: &Roster,
@@ -102,7 +102,6 @@ pub(super) fn make(
     report: &mut Report<'_>,
 ) -> Vec<Job> {
     let mut jobs = Vec::with_capacity(roster.names.len());
-    let mut dependencies = 0;
     for (number, (template, axes)) in templates.iter().zip(&roster.axes).enumerate() {
         let known = axes.clone().unwrap_or_default();
         let mut parser = report.parser(&known, axes.is_some());
@@ -113,11 +112,10 @@ pub(super) fn make(
             let values = known.values(index);
             let own = jobs.len() as u32;
             let job = slots.job(&values, own, around, &mut report.complaints);
-            dependencies += job.depends_on.len();
             jobs.push(job);
             index += 1;
-            if dependencies > MAX_DEPENDENCIES {
-                too_many(template, &mut report.complaints);
+            if around.room.is_exceeded() {
+                complain_of_links(template.name.at, &mut report.complaints);
                 return Vec::new();
             }
         }
@@ -128,15 +126,6 @@ pub(super) fn make(
             .warn(*at, format!("the user data '{name}' has no data; the command has null for it"));
     }
     jobs
-}
-
-fn too_many(template: &JobTemplate, complaints: &mut Complaints) {
-    complaints.push_with_hint(
-        template.name.at,
-        format!("more than {MAX_DEPENDENCIES} dependencies"),
-        "put a job between the stages that waits for all of the first, and let all of the second \
-         wait for that job",
-    );
 }
 
 /// The texts of a job.
@@ -201,7 +190,10 @@ impl<'t> JobSlots<'t> {
     ) -> Job {
         let mut relations = Relations::default();
         let (command, invocation_script) = self.texts(values, around, &mut relations, complaints);
-        let Surroundings { jobs, files, user_data, .. } = around;
+        let Surroundings { jobs, files, user_data, room, .. } = around;
+        if !room.take(relations.len()) {
+            relations = Relations::default();
+        }
         let depends_on = self.depends_on.find(values, Some(own), jobs, complaints);
         relations.inputs.extend(self.inputs.find(values, None, files, complaints));
         relations.outputs.extend(self.outputs.find(values, None, files, complaints));

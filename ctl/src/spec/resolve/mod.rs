@@ -3,7 +3,9 @@
 //! The order: variables, the model, files and user data, the names of jobs, the jobs, what follows
 //! from files and user data, cycles, actions. Every step goes on when something is wrong, so that
 //! all complaints come at once; where a part is missing, nothing is said about what would need it.
-//! All of it takes time in proportion to the jobs and their dependencies, whatever their shape.
+//! All of it takes time in proportion to the jobs and their links (dependencies, inputs, outputs),
+//! whatever their shape, but for patterns that do not say how a name begins: each distinct one is
+//! tried on every name.
 
 mod axes;
 mod entries;
@@ -29,7 +31,7 @@ use axes::AxesReader;
 use entries::Made;
 use graph::Writers;
 use jobs::{Roster, Surroundings};
-use links::Pool;
+use links::{MAX_LINKS, Pool, Room, complain_of_links};
 use names::Names;
 use paths::PathWriters;
 use report::Report;
@@ -108,10 +110,11 @@ impl Resolver<'_> {
             self.file.handlers.iter().map(|handler| handler.value.name.clone()).collect();
         let schedulers: Vec<_> =
             self.file.schedulers.iter().map(|scheduler| scheduler.text.clone()).collect();
+        let room = Room::of(MAX_LINKS);
         let mut around = Surroundings {
-            jobs: Pool::of(self.job_names(report)),
-            files: Pool::of(self.file_names(&file_names, report)),
-            user_data: Pool::of(self.user_data_names(&data_names, report)),
+            jobs: Pool::of(self.job_names(report), room.clone()),
+            files: Pool::of(self.file_names(&file_names, report), room.clone()),
+            user_data: Pool::of(self.user_data_names(&data_names, report), room.clone()),
             resources: Names::of("resource requirements", &resources, |first, second| {
                 let at = |number: u32| self.file.resources[number as usize].at;
                 doubled("resource requirements", &resources, at, (first, second), report);
@@ -129,10 +132,14 @@ impl Resolver<'_> {
             file_list: &self.files.things,
             user_data_list: &self.user_data.things,
             stdio: self.file.stdio,
+            room,
             without_data: BTreeSet::new(),
         };
         let mut jobs = jobs::make(&self.file.jobs, &self.roster, &mut around, report);
-        let actions = self.actions(&mut around.jobs, report);
+        let actions = match around.room.is_exceeded() {
+            true => Vec::new(),
+            false => self.actions(&mut around.jobs, &around.room, report),
+        };
         drop(around);
         let Self { file, files, user_data, roster } = self;
         let place = Places { templates: &file.jobs, roster: &roster.templates };
@@ -172,7 +179,7 @@ impl Resolver<'_> {
         made_names("user data", list, template, self.user_data.incomplete, report)
     }
 
-    fn actions(&self, jobs: &mut Pool<'_>, report: &mut Report<'_>) -> Vec<Action> {
+    fn actions(&self, jobs: &mut Pool<'_>, room: &Room, report: &mut Report<'_>) -> Vec<Action> {
         let resolve = |action: &model::ActionTemplate| {
             let mut found = Vec::new();
             for name in &action.jobs.names {
@@ -183,6 +190,9 @@ impl Resolver<'_> {
                     let (message, hint) = problem;
                     report.complaints.push_with_hint(pattern.at, message, hint);
                 }
+            }
+            if room.is_exceeded() {
+                complain_of_links(action.at, &mut report.complaints);
             }
             let is_about_jobs =
                 matches!(action.trigger, Trigger::JobsReady | Trigger::JobsComplete);
@@ -242,7 +252,8 @@ impl Places<'_> {
     }
 }
 
-/// Adds what follows from files and user data: who reads waits for who writes.
+/// Adds what follows from files and user data: who reads waits for who writes. Ends early when that
+/// makes too many dependencies.
 fn infer(
     jobs: &mut [Job],
     files: &[File],
@@ -275,16 +286,21 @@ fn infer(
             twice("user data", &user_data[data as usize].name, jobs, (first, second));
         },
     );
+    let mut left = MAX_LINKS;
     for (number, job) in jobs.iter_mut().enumerate() {
         let mut depends_on = std::mem::take(&mut job.depends_on).into_vec();
         let explicit = depends_on.len();
         of_files.add(&job.inputs, number as u32, &mut depends_on);
-        of_paths.add(&job.inputs, number as u32, &mut depends_on);
         of_data.add(&job.input_user_data, number as u32, &mut depends_on);
+        if !of_paths.add(&job.inputs, number as u32, left, &mut depends_on) {
+            complain_of_links(places.of(number as u32), &mut report.complaints);
+            return;
+        }
         job.depends_on = match depends_on.len() == explicit {
             true => depends_on.into(),
             false => jobs::settle(depends_on),
         };
+        left -= job.depends_on.len();
     }
 }
 

@@ -51,19 +51,33 @@ impl PathWriters {
     }
 
     /// Adds to `dependencies` those who write under other names what `read` has, but for the reader
-    /// itself.
-    pub(super) fn add(&self, read: &[u32], reader: u32, dependencies: &mut Vec<u32>) {
+    /// itself. Returns false, and adds no more, when they are more than `limit`.
+    #[must_use]
+    pub(super) fn add(
+        &self,
+        read: &[u32],
+        reader: u32,
+        limit: usize,
+        dependencies: &mut Vec<u32>,
+    ) -> bool {
+        if dependencies.len() > limit {
+            return false;
+        }
         if self.writers.is_empty() {
-            return;
+            return true;
         }
         for file in read {
             let path = self.first.get(file);
             let Some(writers) = path.and_then(|path| self.writers.get(path)) else { continue };
             if writers.iter().all(|(_, written)| written != file) {
+                if dependencies.len() + writers.len() > limit {
+                    return false;
+                }
                 let others = writers.iter().map(|(job, _)| *job);
                 dependencies.extend(others.filter(|job| *job != reader));
             }
         }
+        true
     }
 }
 
@@ -79,4 +93,22 @@ fn shared(files: &[File]) -> HashMap<u32, u32> {
         }
     }
     shared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_added_than_the_limit() {
+        let found = PathWriters {
+            first: (0..4).map(|file| (file, 0)).collect(),
+            writers: HashMap::from([(0, vec![(7, 0), (8, 1), (9, 2)])]),
+        };
+        let mut dependencies = vec![1];
+        assert!(!found.add(&[3], 5, 3, &mut dependencies));
+        assert_eq!(dependencies, [1]);
+        assert!(found.add(&[3], 5, 4, &mut dependencies));
+        assert_eq!(dependencies, [1, 7, 8, 9]);
+    }
 }

@@ -1,4 +1,5 @@
-//! Patterns for names: which names match, found without trying all of them where that is possible.
+//! Patterns for names: which names match, found without trying all of them where the pattern says how
+//! a name begins. Any other pattern is tried on all names, once for all jobs that have the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;

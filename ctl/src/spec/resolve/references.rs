@@ -25,6 +25,14 @@ pub(super) struct Relations {
     pub(super) without_data: Vec<(Position, u32)>,
 }
 
+impl Relations {
+    /// Returns how many there are.
+    pub(super) fn len(&self) -> usize {
+        let lists = [&self.inputs, &self.outputs, &self.input_user_data, &self.output_user_data];
+        lists.iter().map(|list| list.len()).sum()
+    }
+}
+
 const KINDS: [&str; 4] = ["files.input.", "files.output.", "user_data.input.", "user_data.output."];
 
 impl Referable<'_> {
@@ -44,11 +52,13 @@ impl Referable<'_> {
         while let Some(begin) = rest.find("${") {
             let inner = &rest[begin + 2..];
             let is_ours = inner.starts_with("files.") || inner.starts_with("user_data.");
-            let Some(end) = inner.find('}').filter(|_| is_ours) else {
+            if !is_ours {
                 replaced.push_str(&rest[..begin + 2]);
                 rest = inner;
                 continue;
-            };
+            }
+            // Without a closing brace there is no reference in the rest either.
+            let Some(end) = inner.find('}') else { break };
             replaced.push_str(&rest[..begin]);
             match self.value(&inner[..end], at, relations, complaints) {
                 Some(value) => replaced.push_str(value),

@@ -330,3 +330,18 @@ fn a_long_chain_and_a_wide_fan_in_take_no_recursion() {
     );
     assert_eq!(fan.jobs[50_000].depends_on.len(), 50_000);
 }
+
+#[test]
+fn the_time_of_a_file_has_no_effect_and_a_warning() {
+    let workflow =
+        workflow("jobs: [{name: a, command: x}]\nfiles: [{name: f, path: f, st_mtime: 1.5}]");
+    let [warning] = workflow.warnings.as_slice() else { panic!("{:?}", workflow.warnings) };
+    assert!(warning.contains("'st_mtime'"), "{warning}");
+}
+
+#[test]
+fn references_without_an_end_stay_and_take_no_quadratic_time() {
+    let command = "${files.${".repeat(200_000);
+    let workflow = workflow(&format!("jobs: [{{name: a, command: '{command}'}}]"));
+    assert_eq!(workflow.jobs[0].command, command);
+}

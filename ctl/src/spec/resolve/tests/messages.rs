@@ -132,3 +132,12 @@ fn the_same_mistake_of_all_jobs_is_one_complaint() {
     assert_eq!(text.matches("error: ").count(), 1);
     assert!(!text.contains("more"), "{text}");
 }
+
+#[test]
+fn too_many_inputs_are_refused() {
+    let text = complaints(
+        "jobs: [{name: 'r_{i}', command: x, input_file_regexes: ['^p'], parameters: {i: '1:20000'}}]\n\
+         files: [{name: 'p_{i}', path: 'p_{i}', parameters: {i: '1:20000'}}]",
+    );
+    assert!(text.contains("flow.yaml:2:15: more than 50000000 dependencies"), "{text}");
+}
