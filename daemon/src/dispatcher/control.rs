@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use torc_protocol::id::{Generation, JobId, WorkflowId};
-use torc_protocol::request::{Cancel, JobSelector};
+use torc_protocol::request::{Cancel, JobSelector, WorkflowSelector};
 use torc_protocol::response::{Canceled, ErrorCode, RequestError};
 use torc_protocol::result::StopCause;
 use torc_protocol::status::JobStatus;
@@ -171,6 +171,18 @@ impl Dispatcher {
         let earlier = self.stop.take().and_then(|stop| stop.ended);
         self.stop = Some(StopRequest { ended: request.ended.or(earlier), ..request });
     }
+}
+
+/// Returns the error for a workflow that is not there, naming it.
+#[must_use]
+pub fn no_workflow(selector: &WorkflowSelector) -> RequestError {
+    let message = match selector {
+        WorkflowSelector::Latest => "there is no workflow yet".to_owned(),
+        WorkflowSelector::Id(id) => format!("there is no workflow {id}"),
+        WorkflowSelector::Name(name) => format!("there is no workflow named '{name}'"),
+    };
+    RequestError::new(ErrorCode::NotFound, message)
+        .hint("`torcctl workflows list` shows what there is")
 }
 
 pub(super) fn not_found(message: String) -> RequestError {

@@ -7,7 +7,7 @@ use torc_protocol::status::JobStatus;
 use torc_protocol::view::{JobView, WorkflowView};
 
 use crate::dispatcher::Dispatcher;
-use crate::dispatcher::control::not_found;
+use crate::dispatcher::control::{no_workflow, not_found};
 use crate::dispatcher::input::Reply;
 use crate::dispatcher::turn::{Turn, not_recorded};
 use crate::engine::job::State;
@@ -100,7 +100,7 @@ impl Dispatcher {
     ) -> Result<WorkflowView, RequestError> {
         workflow::find(self.store.reading(), selector)
             .map_err(|error| not_recorded(&error.to_string()))?
-            .ok_or_else(|| not_found("there is no such workflow".to_owned()))
+            .ok_or_else(|| no_workflow(selector))
     }
 
     /// Returns the job that is named.

@@ -21,7 +21,7 @@ mod actions;
 mod activation;
 mod admission;
 mod attempts;
-mod control;
+pub mod control;
 pub mod explain;
 mod hooks;
 pub mod input;

@@ -251,14 +251,9 @@ impl Dispatcher {
     pub(super) fn remove_given_up(&mut self) -> SqlResult<()> {
         let Some(id) = self.given_up.last().copied() else { return Ok(()) };
         let connection = self.store.writing()?;
-        if job::delete_some(connection, id, SLICE)? == SLICE
-            || file::delete_some(connection, id, SLICE)? == SLICE
-            || user_data::delete_some(connection, id, SLICE)? == SLICE
-        {
-            return Ok(());
+        if workflow::delete_some(connection, id, SLICE)? {
+            self.given_up.pop();
         }
-        workflow::delete(connection, id)?;
-        self.given_up.pop();
         Ok(())
     }
 

@@ -1,9 +1,10 @@
 //! Watches: begun after the turn is recorded and published, so that nothing falls between the state
 //! or the history that they begin with and the events that follow.
 
-use torc_protocol::response::{ErrorCode, RequestError};
+use torc_protocol::response::RequestError;
 
 use crate::dispatcher::Dispatcher;
+use crate::dispatcher::control::no_workflow;
 use crate::dispatcher::input::Watching;
 use crate::dispatcher::turn::{Turn, WatchRequest, not_recorded};
 use crate::store::tables::workflow;
@@ -15,9 +16,7 @@ impl Dispatcher {
             let view = match found {
                 Ok(Some(view)) => view,
                 Ok(None) => {
-                    let error = RequestError::new(ErrorCode::NotFound, "there is no such workflow")
-                        .hint("`torcctl workflows list` shows what there is");
-                    Turn::refuse(reply, error);
+                    Turn::refuse(reply, no_workflow(&selector));
                     continue;
                 }
                 Err(error) => {

@@ -26,6 +26,7 @@ use torc_protocol::response::{ErrorCode, Pong, RequestError, Response};
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{JobView, WorkflowView};
 
+use crate::dispatcher::control::no_workflow;
 use crate::dispatcher::input::{DispatcherHandle, Input};
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::shutdown::ShutdownSender;
@@ -155,15 +156,9 @@ impl Handlers {
 
     /// Returns the workflow that `selector` names.
     async fn workflow(&self, selector: WorkflowSelector) -> Result<WorkflowView, RequestError> {
-        let what = match &selector {
-            WorkflowSelector::Latest => "there is no workflow yet".to_owned(),
-            WorkflowSelector::Id(id) => format!("there is no workflow {id}"),
-            WorkflowSelector::Name(name) => format!("there is no workflow named '{name}'"),
-        };
-        self.read(move |connection| workflow::find(connection, &selector)).await?.ok_or_else(|| {
-            RequestError::new(ErrorCode::NotFound, what)
-                .hint("`torcctl workflows list` shows what there is")
-        })
+        let wanted = selector.clone();
+        let found = self.read(move |connection| workflow::find(connection, &wanted)).await?;
+        found.ok_or_else(|| no_workflow(&selector))
     }
 
     /// Returns the job that `selector` names.

@@ -1,6 +1,6 @@
 //! `workflows list`, `get` and `delete`.
 
-use torc_protocol::request::{DeleteWorkflow, GetWorkflow, ListWorkflows, WorkflowSelector};
+use torc_protocol::request::{DeleteWorkflow, GetWorkflow, ListWorkflows};
 
 use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
@@ -32,8 +32,7 @@ pub(super) async fn delete(
     handlers: &Handlers,
     client: &mut Client,
 ) -> Result<(), Failure> {
-    // Named as it is, for the error when there is no such workflow.
-    let workflow = WorkflowSelector::Id(handlers.workflow(request.workflow).await?.id);
+    let workflow = request.workflow;
     let dispatcher = &handlers.writing()?.dispatcher;
     let deleted = dispatcher.ask(|reply| Input::Delete { workflow, reply }).await?;
     Ok(client.send(deleted).await?)

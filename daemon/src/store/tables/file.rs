@@ -34,24 +34,6 @@ pub fn insert(
     Ok(connection.last_insert_rowid())
 }
 
-/// Removes some of the rows of a workflow, at most `limit`, and returns how many.
-///
-/// # Errors
-///
-/// When SQLite fails.
-pub fn delete_some(
-    connection: &Connection,
-    workflow: WorkflowId,
-    limit: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM file WHERE id IN
-                 (SELECT id FROM file WHERE workflow_id = ?1 LIMIT ?2)",
-        )?
-        .execute(params![workflow.0, limit])
-}
-
 /// Stores that a job reads or writes a file.
 ///
 /// # Errors

@@ -172,24 +172,6 @@ pub fn cancel_waiting(connection: &Connection, workflow: WorkflowId) -> rusqlite
     Ok(())
 }
 
-/// Removes some of the jobs of a workflow, at most `limit`, and returns how many.
-///
-/// # Errors
-///
-/// When SQLite fails.
-pub fn delete_some(
-    connection: &Connection,
-    workflow: WorkflowId,
-    limit: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM job WHERE id IN
-                 (SELECT id FROM job WHERE workflow_id = ?1 LIMIT ?2)",
-        )?
-        .execute(params![workflow.0, limit])
-}
-
 /// Returns what a worker needs to know of a job.
 ///
 /// # Errors

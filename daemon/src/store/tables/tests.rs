@@ -272,6 +272,8 @@ fn a_workflow_goes_with_all_that_is_its_own() {
         settings::insert(&connection, id, &[JobSettings::default()]).unwrap();
         settings::insert_environment(&connection, id, &Environment::default()).unwrap();
         for name in ["a", "b", "c"] {
+            let spec = FileSpec { name: name.to_owned(), path: name.to_owned() };
+            file::insert(&connection, id, &spec).unwrap();
             let attempt = first(add_line(&connection, id, name));
             let running = attempt::Running { node: "n", pid: Some(5), started_at: Timestamp(3) };
             attempt::put_running(&connection, attempt, running).unwrap();
@@ -279,9 +281,10 @@ fn a_workflow_goes_with_all_that_is_its_own() {
             output::put(&connection, attempt, StreamKind::Stdout, &inline).unwrap();
         }
     }
-    assert_eq!(job::delete_some(&connection, gone, 2).unwrap(), 2);
-    assert_eq!(job::delete_some(&connection, gone, 2).unwrap(), 1);
-    workflow::delete(&connection, gone).unwrap();
+    assert!(!workflow::delete_some(&connection, gone, 2).unwrap());
+    assert_eq!(job::states(&connection, gone).unwrap().len(), 1);
+    assert!(!workflow::delete_some(&connection, gone, 2).unwrap(), "there is another file");
+    assert!(workflow::delete_some(&connection, gone, 2).unwrap());
     for (table, left) in [
         ("workflow", 1),
         ("settings", 1),
@@ -289,6 +292,7 @@ fn a_workflow_goes_with_all_that_is_its_own() {
         ("job", 3),
         ("attempt", 3),
         ("output", 3),
+        ("file", 3),
     ] {
         let sql = format!("SELECT count(*) FROM {table}");
         let count: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();

@@ -38,24 +38,6 @@ pub fn forget_ephemeral(connection: &Connection, workflow: WorkflowId) -> rusqli
     Ok(())
 }
 
-/// Removes some of the rows of a workflow, at most `limit`, and returns how many.
-///
-/// # Errors
-///
-/// When SQLite fails.
-pub fn delete_some(
-    connection: &Connection,
-    workflow: WorkflowId,
-    limit: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM user_data WHERE id IN
-                 (SELECT id FROM user_data WHERE workflow_id = ?1 LIMIT ?2)",
-        )?
-        .execute(params![workflow.0, limit])
-}
-
 /// Stores that a job reads or writes a value.
 ///
 /// # Errors

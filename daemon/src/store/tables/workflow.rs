@@ -84,14 +84,28 @@ pub fn hide(connection: &Connection, id: WorkflowId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Removes a workflow with its jobs.
+/// Removes some of what belongs to a workflow, at most `limit` rows of a table and what goes with
+/// them, and at last the workflow. Returns whether it is gone.
 ///
 /// # Errors
 ///
 /// When SQLite fails.
-pub fn delete(connection: &Connection, id: WorkflowId) -> rusqlite::Result<()> {
+pub fn delete_some(
+    connection: &Connection,
+    id: WorkflowId,
+    limit: usize,
+) -> rusqlite::Result<bool> {
+    for table in ["job", "file", "user_data"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE id IN
+                 (SELECT id FROM {table} WHERE workflow_id = ?1 LIMIT ?2)"
+        );
+        if connection.prepare_cached(&sql)?.execute(params![id.0, limit])? == limit {
+            return Ok(false);
+        }
+    }
     connection.prepare_cached("DELETE FROM workflow WHERE id = ?1")?.execute([id.0])?;
-    Ok(())
+    Ok(true)
 }
 
 /// Returns the workflows that nobody sees: whose submission, or whose removal, never ended.
