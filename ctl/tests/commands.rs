@@ -221,6 +221,7 @@ fn a_snapshot_that_failed_is_told_in_both_ways() {
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "no space left on device".to_owned(),
+        kept: None,
     };
     let failed = Response::Snapshot(SnapshotProgress::Failed(failure));
     let script = Script::new(vec![vec![failed, Response::End]]);

@@ -46,6 +46,7 @@ fn failed() -> Response {
         phase: SnapshotPhase::Publish,
         errno: Some(30),
         reason: "read-only file system".to_owned(),
+        kept: None,
     }))
 }
 

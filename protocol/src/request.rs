@@ -66,6 +66,15 @@ pub struct Status;
 pub struct Submit {
     /// The head.
     pub spec: WorkflowSpec,
+    /// Names this submission for good: a second one with the same key makes nothing, and is told of
+    /// the first. At most [`Submit::MAX_KEY`] bytes. Of somebody who was not told whether a
+    /// submission was recorded, it may be sent again.
+    pub key: Option<String>,
+}
+
+impl Submit {
+    /// The longest key, in bytes.
+    pub const MAX_KEY: usize = 128;
 }
 
 /// Add jobs to the submission that this connection has begun.

@@ -9,9 +9,10 @@ use crate::event::Event;
 use crate::id::{AttemptId, WorkflowId};
 use crate::result::LogPart;
 use crate::status::JobStatus;
+use crate::time::Span;
 use crate::view::{
     EdgeView, FileUseView, FileView, JobView, ResultView, SnapshotFailure, SnapshotPhase,
-    SnapshotView, StatusView, UserDataView, WorkflowView,
+    SnapshotStatusView, SnapshotView, StatusView, UserDataView, WorkflowView,
 };
 
 /// The reply to `Ping`.
@@ -19,8 +20,12 @@ use crate::view::{
 pub struct Pong;
 
 /// The reply to `Submit` and to each `SubmitJobs`: taken in, not yet visible.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubmitAccepted;
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitAccepted {
+    /// The workflow that was submitted with the same key before: no submission was begun, and there
+    /// is nothing to send.
+    pub existing: Option<WorkflowId>,
+}
 
 /// The reply to `SubmitCommit` and to `Restart`: recorded, and starting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,8 @@ pub struct Submitted {
     pub workflow_id: WorkflowId,
     /// How many of its jobs are to run.
     pub jobs: u64,
+    /// It was there already: somebody has submitted it with the same key meanwhile.
+    pub existed: bool,
 }
 
 /// The reply to `SetDisabled`.
@@ -146,6 +153,8 @@ pub enum SnapshotProgress {
     TimedOut(SnapshotPhase),
     /// There is nothing to save: the daemon only reads.
     Nothing,
+    /// The daemon is ending, and waits for its last snapshot for so long at the most.
+    Limit(Span),
 }
 
 /// What a client can branch on.
@@ -218,6 +227,9 @@ pub enum Response {
     Files(Vec<FileView>),
     FileUses(Vec<FileUseView>),
     UserData(Vec<UserDataView>),
+    /// Comes before any reply while snapshots fail, once each time that they begin to; it is no
+    /// reply itself.
+    Degraded(Box<SnapshotStatusView>),
 }
 
 macro_rules! replies {

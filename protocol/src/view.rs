@@ -247,8 +247,12 @@ pub struct SnapshotStatusView {
     pub changes_since: u64,
     /// What the one that runs is doing.
     pub phase: Option<SnapshotPhase>,
+    /// Since when it does that.
+    pub phase_since: Option<Timestamp>,
     /// Why the last try failed; none after a success.
     pub error: Option<SnapshotFailure>,
+    /// Since when every try has failed; none after a success.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// A snapshot that is on disk, synced and verified.
@@ -322,4 +326,98 @@ pub struct SnapshotFailure {
     pub errno: Option<i32>,
     /// What failed, in words.
     pub reason: String,
+    /// Where a torcd that has ended has left instead what should be there; none as long as it runs.
+    pub kept: Option<Kept>,
+}
+
+/// A file that holds the record of a torcd which could not bring it to its place, or was killed.
+/// `torcctl snapshot recover` brings it there, and so does the next torcd that has this place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The file.
+    pub path: String,
+    /// Whether it is in memory, and gone when the host is rebooted.
+    pub in_memory: bool,
+}
+
+/// What kind of file a snapshot, or what could become one, is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotPlace {
+    /// At the target: the newest.
+    Target,
+    /// Beside it, with a number: an older one.
+    Older,
+    /// Beside it: found damaged by an earlier start.
+    Damaged,
+    /// Beside it: set aside for a fresh start.
+    SetAside,
+    /// Where a torcd has saved it that could not reach the target.
+    Spilled,
+    /// The database of a torcd that was killed, in memory.
+    Memory,
+    /// Anywhere else: somebody has named it.
+    Named,
+}
+
+impl SnapshotPlace {
+    /// Returns the word for this place.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Older => "older",
+            Self::Damaged => "damaged",
+            Self::SetAside => "set_aside",
+            Self::Spilled => "spilled",
+            Self::Memory => "memory",
+            Self::Named => "named",
+        }
+    }
+}
+
+impl std::fmt::Display for SnapshotPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A file that is a snapshot, or should be. `torcd snapshots` tells of them, a line of JSON each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFileView {
+    /// Where it is.
+    pub path: String,
+    /// What kind of place that is.
+    pub place: SnapshotPlace,
+    /// Where its record belongs, as far as that is known.
+    pub target: Option<String>,
+    /// What is wrong with it; none when it is a good one. Without a deep check only its header and
+    /// its number were read.
+    pub problem: Option<String>,
+    /// The name that its database keeps for life.
+    pub instance: Option<String>,
+    /// Which snapshot it is, or the last that was taken of it.
+    pub generation: Option<Generation>,
+    /// It holds every change up to this one.
+    pub changes: Option<u64>,
+    /// When that snapshot was begun.
+    pub taken_at: Option<Timestamp>,
+    /// On which host.
+    pub host: Option<String>,
+    /// The size of the file.
+    pub bytes: Option<u64>,
+    /// For what is spilled or in memory: what is to become of it.
+    pub fate: Option<Fate>,
+}
+
+/// What is to become of a record that is not at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is newer than what is at its place, and goes there.
+    Newer,
+    /// All that it holds is at its place.
+    Superseded,
+    /// What is at its place is of another database, or has gone on without it: both are wanted.
+    Diverged,
 }

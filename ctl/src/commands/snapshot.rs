@@ -106,7 +106,9 @@ impl Outcome {
     pub(crate) fn of(progress: SnapshotProgress, wait: SnapshotWait) -> Option<Self> {
         match progress {
             SnapshotProgress::Queued if wait == SnapshotWait::No => Some(Self::Queued),
-            SnapshotProgress::Queued | SnapshotProgress::Phase(_) => None,
+            SnapshotProgress::Queued | SnapshotProgress::Phase(_) | SnapshotProgress::Limit(_) => {
+                None
+            }
             SnapshotProgress::Done(view) => Some(Self::Durable(view)),
             SnapshotProgress::Failed(failure) => Some(Self::Failed(failure)),
             SnapshotProgress::TimedOut(phase) => Some(Self::TimedOut { phase }),
@@ -196,6 +198,7 @@ mod tests {
             phase: SnapshotPhase::Write,
             errno: Some(28),
             reason: "no space left on device".to_owned(),
+            kept: None,
         }
     }
 

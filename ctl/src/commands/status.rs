@@ -145,12 +145,15 @@ mod tests {
                 }),
                 changes_since: 7,
                 phase: None,
+                phase_since: None,
                 error: Some(SnapshotFailure {
                     path: "/x/torc.db".to_owned(),
                     phase: SnapshotPhase::Write,
                     errno: Some(28),
                     reason: "no space left on device".to_owned(),
+                    kept: None,
                 }),
+                failing_since: None,
             },
         }
     }

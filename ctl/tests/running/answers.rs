@@ -37,12 +37,12 @@ pub(crate) fn status() -> Vec<Response> {
 
 /// Returns the answer to a part of a submission.
 pub(crate) fn accepted() -> Vec<Response> {
-    vec![Response::SubmitAccepted(SubmitAccepted)]
+    vec![Response::SubmitAccepted(SubmitAccepted::default())]
 }
 
 /// Returns the answer to a commit or a restart of so many jobs that is not watched.
 pub(crate) fn submitted(jobs: u64) -> Vec<Response> {
-    vec![Response::Submitted(Submitted { workflow_id: WORKFLOW, jobs })]
+    vec![Response::Submitted(Submitted { workflow_id: WORKFLOW, jobs, existed: false })]
 }
 
 /// Returns the answer to a commit or a restart of so many jobs, and what the watcher hears.
@@ -86,6 +86,7 @@ pub(crate) fn not_saved() -> Vec<Response> {
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "no space left on device".to_owned(),
+        kept: None,
     };
     vec![Response::Snapshot(SnapshotProgress::Failed(failure)), Response::End]
 }

@@ -191,7 +191,7 @@ async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<SnapshotPr
 
 fn unsaved(writing: &CoreWriting, reason: String) -> SnapshotFailure {
     let path = writing.snapshots.status().target.unwrap_or_default();
-    SnapshotFailure { path, phase: SnapshotPhase::Waiting, errno: None, reason }
+    SnapshotFailure { path, phase: SnapshotPhase::Waiting, errno: None, reason, kept: None }
 }
 
 /// Lets a database in memory stay, because it is nowhere else, and says where.

@@ -38,7 +38,7 @@ impl Dispatcher {
                 let kind = EventKind::WorkflowRestarted { name: view.name, jobs };
                 self.bus.add(id, Timestamp::now(), kind);
                 self.activate(id, prepared);
-                self.turn.reply(reply, (Submitted { workflow_id: id, jobs }, live));
+                self.turn.reply(reply, (Submitted { workflow_id: id, jobs, existed: false }, live));
             }
             Err(error) => Turn::refuse(reply, error),
         }

@@ -166,7 +166,7 @@ impl Dispatcher {
                 let kind = EventKind::WorkflowSubmitted { name, jobs };
                 self.bus.add(id, Timestamp::now(), kind);
                 self.activate(id, prepared);
-                self.turn.reply(reply, (Submitted { workflow_id: id, jobs }, live));
+                self.turn.reply(reply, (Submitted { workflow_id: id, jobs, existed: false }, live));
             }
             Err(error) => {
                 self.given_up.push(id);

@@ -42,7 +42,7 @@ pub(super) async fn begin(
     }
     let spec = Box::new(request.spec);
     submission.0 = Some(dispatcher.ask(|reply| Input::Begin { spec, reply }).await?);
-    Ok(client.send(SubmitAccepted).await?)
+    Ok(client.send(SubmitAccepted::default()).await?)
 }
 
 pub(super) async fn add_files(
@@ -58,7 +58,7 @@ pub(super) async fn add_files(
         submission.0 = None;
         return Err(error.into());
     }
-    Ok(client.send(SubmitAccepted).await?)
+    Ok(client.send(SubmitAccepted::default()).await?)
 }
 
 pub(super) async fn add_jobs(
@@ -74,7 +74,7 @@ pub(super) async fn add_jobs(
         submission.0 = None;
         return Err(error.into());
     }
-    Ok(client.send(SubmitAccepted).await?)
+    Ok(client.send(SubmitAccepted::default()).await?)
 }
 
 pub(super) async fn commit(

@@ -120,7 +120,7 @@ impl Daemon {
             settings: vec![JobSettings::default()],
             ..WorkflowSpec::default()
         };
-        ask(&mut client, Submit { spec }).await;
+        ask(&mut client, Submit { spec, key: None }).await;
         for number in 0..count {
             let (name, command) = (number.to_string(), Command::Line(command.to_owned()));
             let job = JobSpec { name, command, ..JobSpec::default() };

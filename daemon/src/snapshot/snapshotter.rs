@@ -200,6 +200,7 @@ impl Snapshotter {
             phase,
             errno,
             reason,
+            kept: None,
         };
         on_phase(SnapshotPhase::Copy);
         if by_the_way && self.parts.database.as_deref() == Some(target) {

@@ -80,6 +80,7 @@ pub(super) async fn in_place(
             phase,
             errno: error.errno(),
             reason: error.to_string(),
+            kept: None,
         })?;
         phases.push((phase, Span::from(begun.elapsed())));
     }

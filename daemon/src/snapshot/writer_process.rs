@@ -53,6 +53,7 @@ pub async fn write(
         phase,
         errno: error.raw_os_error(),
         reason: format!("{what}: {error}"),
+        kept: None,
     };
     let (child, mut events) = start(program, image, &request)
         .map_err(|error| failed(phase, &error, "cannot start the snapshot writer"))?;

@@ -65,6 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 phase: progress.phase(),
                 errno: error.errno(),
                 reason: error.to_string(),
+                kept: None,
             }));
             Err(error.into())
         }

@@ -11,6 +11,7 @@ fn full_disk() -> Saved {
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "No space left on device".to_owned(),
+        kept: None,
     })
 }
 

@@ -93,7 +93,7 @@ where
         tokio::select! {
             part = client.next::<C>() => match part? {
                 None => return Ok(saved),
-                Some(SnapshotProgress::Queued) => {}
+                Some(SnapshotProgress::Queued | SnapshotProgress::Limit(_)) => {}
                 Some(SnapshotProgress::Phase(now) | SnapshotProgress::TimedOut(now)) => phase = now,
                 Some(SnapshotProgress::Done(view)) => saved = Saved::Durable(Some(view)),
                 Some(SnapshotProgress::Failed(failure)) => saved = Saved::Failed(failure),

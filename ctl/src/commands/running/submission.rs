@@ -60,7 +60,7 @@ pub(crate) async fn send(
     client: &mut Client,
     submission: &impl Submission,
 ) -> Result<(), CliError> {
-    client.call(Submit { spec: submission.spec().clone() }).await?;
+    client.call(Submit { spec: submission.spec().clone(), key: None }).await?;
     for files in chunks(submission.files(), |file| file.name.len() + file.path.len()) {
         client.call(SubmitFiles { files, user_data: Vec::new() }).await?;
     }

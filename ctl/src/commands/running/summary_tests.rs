@@ -53,6 +53,7 @@ fn a_snapshot_that_failed_is_not_durable_and_says_why() {
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "No space left on device".to_owned(),
+        kept: None,
     });
     let json = serde_json::to_value(Summary::from(&outcome)).unwrap();
     let expected = serde_json::json!({

@@ -63,6 +63,7 @@ fn nothing_is_kept_of_the_turn_that_fails() {
             phase: torc_protocol::view::SnapshotPhase::Copy,
             errno: None,
             reason: String::new(),
+            kept: None,
         }),
     }]);
     assert!(t.dispatcher.store.reading().is_autocommit());

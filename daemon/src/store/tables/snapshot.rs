@@ -105,6 +105,7 @@ mod tests {
             phase: SnapshotPhase::Write,
             errno: Some(28),
             reason: "no room".to_owned(),
+            kept: None,
         };
         finish(&connection, Generation(2), &Err(failure), Timestamp(2)).unwrap();
         let error: String = connection

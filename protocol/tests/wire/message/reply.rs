@@ -11,7 +11,7 @@ use torc_protocol::response::{
 use torc_protocol::result::{FileStamp, Usage};
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::view::{
-    EdgeView, FileUseView, FileView, JobCounts, JobView, ResultView, SnapshotFailure,
+    EdgeView, FileUseView, FileView, JobCounts, JobView, Kept, ResultView, SnapshotFailure,
     SnapshotStatusView, SnapshotView, StatusView, UserDataView, WorkflowView,
 };
 
@@ -83,6 +83,7 @@ golden! {
         Failed => Self::Failed(failure()),
         TimedOut => Self::TimedOut(SnapshotPhase::Write),
         Nothing => Self::Nothing,
+        Limit => Self::Limit(Span(300_000_000)),
     }
 }
 
@@ -100,8 +101,8 @@ golden! {
     Response {
         Pong => Self::Pong(Pong),
         Status => Self::Status(Box::new(status())),
-        SubmitAccepted => Self::SubmitAccepted(SubmitAccepted),
-        Submitted => Self::Submitted(Submitted { workflow_id: workflow_id(), jobs: 200 }),
+        SubmitAccepted => Self::SubmitAccepted(SubmitAccepted { existing: Some(workflow_id()) }),
+        Submitted => Self::Submitted(Submitted { workflow_id: workflow_id(), jobs: 200, existed: true }),
         Watch => Self::Watch(WatchItem::Events(events())),
         Canceled => Self::Canceled(Canceled {
             workflow_id: workflow_id(),
@@ -148,6 +149,7 @@ golden! {
             stamp: Some(stamp()),
         }]),
         FileUses => Self::FileUses(vec![file_use()]),
+        Degraded => Self::Degraded(Box::new(status().snapshot)),
         UserData => Self::UserData(vec![UserDataView {
             id: 8,
             name: "config".to_owned(),
@@ -289,6 +291,7 @@ fn failure() -> SnapshotFailure {
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "no space left on device".to_owned(),
+        kept: Some(Kept { path: "/tmp/spilled.db".to_owned(), in_memory: true }),
     }
 }
 
@@ -310,7 +313,9 @@ fn status() -> StatusView {
             last: Some(snapshot()),
             changes_since: 3,
             phase: Some(SnapshotPhase::Verify),
+            phase_since: Some(Timestamp(1_700_000_000_013_000)),
             error: Some(failure()),
+            failing_since: Some(Timestamp(1_700_000_000_011_000)),
         },
     }
 }

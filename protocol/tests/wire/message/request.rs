@@ -41,7 +41,7 @@ golden! {
     Request {
         Ping => Self::Ping(Ping),
         Status => Self::Status(Status),
-        Submit => Self::Submit(Submit { spec: workflow() }),
+        Submit => Self::Submit(Submit { spec: workflow(), key: Some("night-7".to_owned()) }),
         SubmitJobs => Self::SubmitJobs(SubmitJobs { jobs: jobs() }),
         SubmitCommit => Self::SubmitCommit(SubmitCommit { watch: true }),
         Watch => Self::Watch(Watch { workflow: night(), from_seq: Some(1_000_000) }),

@@ -71,7 +71,7 @@ impl Client {
             settings: vec![JobSettings::default()],
             ..WorkflowSpec::default()
         };
-        self.ask(Submit { spec })?;
+        self.ask(Submit { spec, key: None })?;
         let mut edges = 0;
         let mut chunk = Vec::with_capacity(CHUNK);
         for job in shape.jobs(jobs) {
