@@ -40,6 +40,17 @@ deny:
 golden:
     UPDATE_GOLDEN=1 cargo test -p torc-protocol --test wire --locked
 
+# Feed a target with hostile bytes for 10 minutes (needs cargo-fuzz and a nightly compiler).
+fuzz name *args:
+    mkdir -p target/fuzz/corpus/{{ name }}
+    CARGO_TARGET_DIR="$PWD/target/fuzz" cargo +nightly fuzz run --fuzz-dir tests/fuzz {{ name }} \
+        target/fuzz/corpus/{{ name }} tests/fuzz/corpus/{{ name }} -- -max_total_time=600 \
+        -timeout=10 -rss_limit_mb=2048 -max_len=4096 {{ args }}
+
 # Build what is installed.
 release:
     cargo build --release --locked --bins -p torcctl -p torcd
+
+# Kill torc at random moments and hold it to what it has acknowledged: `just torture --rounds 500`.
+torture *args:
+    cargo run --release -p torc-tests --bin torture --locked -- {{ args }}

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::time::sleep;
-use torc_protocol::connection::{ClientSide, ConnectionError};
+use tokio::time::{sleep, timeout};
+use torc_protocol::connection::{ClientSide, ConnectionError, HELLO_TIMEOUT};
 use torc_protocol::hello::HelloError;
+use torc_protocol::paths;
 use torc_protocol::request::{Call, Many, One};
 use torc_protocol::response::Response;
 
+use crate::degraded;
 use crate::error::{CliError, ErrorKind};
 
 /// How often a socket is tried whose owner hangs up without a word: a torcd that is ending does so,
@@ -35,6 +37,7 @@ pub enum Peer {
 pub struct Client {
     connection: ClientSide<UnixStream>,
     socket: PathBuf,
+    process: Option<u32>,
 }
 
 impl Client {
@@ -61,6 +64,10 @@ impl Client {
         loop {
             let stream = match UnixStream::connect(socket).await {
                 Ok(stream) => stream,
+                // So many wait to be let in that there is no room to wait.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    wait_in_line(socket).await?
+                }
                 Err(error) if is_nobody(&error) => return Ok(Peer::Nobody),
                 Err(error) => {
                     let message = format!("cannot connect to {}: {error}", socket.display());
@@ -68,10 +75,12 @@ impl Client {
                         .hint("check who owns the socket, or name another with `--socket PATH`"));
                 }
             };
+            check_owner(&stream, socket)?;
+            let process = process_of(&stream);
             match ClientSide::open(stream).await {
                 Ok(connection) => {
                     let socket = socket.to_owned();
-                    return Ok(Peer::Ours(Box::new(Self { connection, socket })));
+                    return Ok(Peer::Ours(Box::new(Self { connection, socket, process })));
                 }
                 Err(ConnectionError::Hello(HelloError::Io(_))) if tries < TRIES => {
                     tries += 1;
@@ -112,6 +121,13 @@ impl Client {
         &self.socket
     }
 
+    /// Returns the process that listens there, as the system says; none when it is not among those
+    /// that we can see.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.process
+    }
+
     /// Asks for something that has one reply.
     ///
     /// # Errors
@@ -149,12 +165,22 @@ impl Client {
         reply_of(self.receive().await?)
     }
 
+    /// Takes the next reply. What torcd says beside them of its snapshots is passed on at once.
     async fn receive(&mut self) -> Result<Response, CliError> {
-        match self.connection.receive().await? {
-            Some(response) => Ok(response),
-            None => Err(ConnectionError::Closed.into()),
+        loop {
+            match self.connection.receive().await? {
+                Some(Response::Degraded(status)) => degraded::warn(&status),
+                Some(response) => return Ok(response),
+                None => return Err(ConnectionError::Closed.into()),
+            }
         }
     }
+}
+
+fn process_of(stream: &UnixStream) -> Option<u32> {
+    let process = stream.peer_cred().ok()?.pid()?;
+    // The system says 0 of a process in another container.
+    u32::try_from(process).ok().filter(|process| *process > 0)
 }
 
 fn reply_of<R: TryFrom<Response, Error = Box<Response>>>(
@@ -171,6 +197,41 @@ fn reply_of<R: TryFrom<Response, Error = Box<Response>>>(
 fn not_ours(socket: &Path, error: &ConnectionError) -> CliError {
     let message = format!("no torcd that we can talk to at {}: {error}", socket.display());
     CliError::new(ErrorKind::NoDaemon, message)
+}
+
+/// Connects where no room to wait is left. Only a call that blocks is served in turn; whoever tries
+/// again and again can be overtaken for ever.
+async fn wait_in_line(socket: &Path) -> Result<UnixStream, CliError> {
+    let (sender, connected) = tokio::sync::oneshot::channel();
+    let path = socket.to_owned();
+    // A thread that nobody waits for: a torcd that is stopped lets nobody in.
+    std::thread::spawn(move || {
+        let stream = std::os::unix::net::UnixStream::connect(path)
+            .and_then(|stream| stream.set_nonblocking(true).map(|()| stream));
+        // The other end has gone when it took too long.
+        let _ = sender.send(stream);
+    });
+    let late = || {
+        let message = format!("torcd lets nobody in at {}", socket.display());
+        CliError::new(ErrorKind::NoDaemon, message)
+            .hint("it has too many clients, or is stopped; see `ps`")
+    };
+    match timeout(HELLO_TIMEOUT, connected).await {
+        Ok(Ok(stream)) => Ok(UnixStream::from_std(stream?)?),
+        Ok(Err(_)) | Err(_) => Err(late()),
+    }
+}
+
+/// Checks that it is our own torcd which listens: it is about to be told commands and environments.
+fn check_owner(stream: &UnixStream, socket: &Path) -> Result<(), CliError> {
+    let (owner, ours) = (stream.peer_cred()?.uid(), paths::own_uid());
+    if owner == ours {
+        return Ok(());
+    }
+    let message =
+        format!("whoever listens at {} is of uid {owner}, we are {ours}", socket.display());
+    Err(CliError::new(ErrorKind::NoDaemon, message)
+        .hint("have a torcd of your own, or name its socket with `--socket PATH`"))
 }
 
 fn is_nobody(error: &io::Error) -> bool {

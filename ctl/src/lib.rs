@@ -1,9 +1,9 @@
 //! torcctl: the command line of torc.
 //!
 //! From the top: `cli` lists the commands; `commands/` has one file for each; they draw on
-//! `context`, `spec/` and `progress/`; those on `client`, `standalone`, `signals` and `output/`;
-//! and all on `error`, `exit_code`, `format`, `stderr` and `style`. Imports go downwards only
-//! (`tests/tests/layers.rs`).
+//! `context`, `spec/` and `progress/`; those on `client`, `standalone`, `snapshot_files`, `signals`
+//! and `output/`; and all on `degraded`, `error`, `exit_code`, `format`, `stderr` and `style`.
+//! Imports go downwards only (`tests/tests/layers.rs`).
 //!
 //! `reference` renders `docs/cli.md`; it knows none of the others.
 //!
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod context;
+pub mod degraded;
 pub mod error;
 pub mod exit_code;
 pub mod format;
@@ -20,6 +21,7 @@ pub mod output;
 pub mod progress;
 pub mod reference;
 pub mod signals;
+pub mod snapshot_files;
 pub mod spec;
 pub mod standalone;
 pub mod stderr;

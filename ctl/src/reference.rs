@@ -43,7 +43,11 @@ fn leaves<'a>(command: &'a Command, path: &str) -> Vec<(String, &'a Command)> {
     below
         .flat_map(|below| {
             let path = format!("{path} {}", below.get_name());
-            if below.has_subcommands() { leaves(below, &path) } else { vec![(path, below)] }
+            let mut all = leaves(below, &path);
+            if !below.is_subcommand_required_set() {
+                all.insert(0, (path, below));
+            }
+            all
         })
         .collect()
 }

@@ -44,6 +44,10 @@ pub struct Launch {
     pub snapshot_keep: Option<u32>,
     /// Seconds between periodic snapshots; none without.
     pub snapshot_interval: Option<u64>,
+    /// How many seconds the final snapshot has; the rest as torcd has it.
+    pub snapshot_timeout: Option<u64>,
+    /// The first place for a record that cannot get to its own.
+    pub spill_dir: Option<PathBuf>,
     /// Start empty and move what is there aside.
     pub fresh: bool,
     /// Take over what a torcd holds that has died on another host.
@@ -61,6 +65,8 @@ impl Launch {
             home,
             snapshot_keep: None,
             snapshot_interval: None,
+            snapshot_timeout: None,
+            spill_dir: None,
             fresh: false,
             steal: false,
             log: None,
@@ -86,6 +92,12 @@ impl Launch {
         }
         if let Some(seconds) = self.snapshot_interval {
             command.arg("--snapshot-interval-seconds").arg(seconds.to_string());
+        }
+        if let Some(seconds) = self.snapshot_timeout {
+            command.arg("--snapshot-timeout").arg(seconds.to_string());
+        }
+        if let Some(dir) = &self.spill_dir {
+            command.arg("--spill-dir").arg(dir);
         }
         if self.fresh {
             command.arg("--fresh");
@@ -137,6 +149,12 @@ impl Standalone {
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Returns its process id; none when it has ended.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Waits until it has ended.

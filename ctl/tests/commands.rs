@@ -21,7 +21,7 @@ use torc_protocol::response::{
 use torc_protocol::result::LogPart;
 use torc_protocol::status::JobStatus;
 use torc_protocol::time::Span;
-use torc_protocol::view::{JobView, SnapshotFailure, SnapshotPhase};
+use torc_protocol::view::{JobView, SnapshotFailure, SnapshotPhase, SnapshotStatusView};
 
 use script::{Script, text};
 
@@ -232,6 +232,36 @@ fn a_snapshot_that_failed_is_told_in_both_ways() {
     assert_eq!(json["errno"], 28);
     assert!(text(&output.stderr).contains("/x.db"), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("no space left on device"));
+}
+
+#[test]
+fn failing_snapshots_are_told_once_beside_whatever_was_asked() {
+    let failing = SnapshotStatusView {
+        changes_since: 5,
+        error: Some(SnapshotFailure {
+            path: "/x.db".to_owned(),
+            phase: SnapshotPhase::Sync,
+            errno: Some(5),
+            reason: "input/output error".to_owned(),
+            kept: None,
+        }),
+        ..SnapshotStatusView::default()
+    };
+    let degraded = || Response::Degraded(Box::new(failing.clone()));
+    let list = || vec![degraded(), Response::Jobs(vec![job(1)]), degraded(), Response::End];
+    let (output, _) = Script::new(vec![list()]).run(&["jobs", "list", "--format", "csv"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout).lines().count(), 2);
+    let expected = "warning: snapshots fail: step 'sync' of /x.db failed: input/output error (os \
+        error 5)\nthere is no good one yet; 5 changes since\nhint: make room there, or";
+    let said = text(&output.stderr);
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(said.matches("warning").count(), 1, "{said}");
+    let canceled = Canceled { workflow_id: WorkflowId(3), canceled: 5, stopping: 2 };
+    let script = Script::new(vec![vec![degraded(), Response::Canceled(canceled)]]);
+    let (output, _) = script.run(&["cancel", "3", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).starts_with("warning: snapshots fail"), "in quiet mode too");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The command line of torcd.
 
 use std::env;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{self, Config, ConfigError, Database};
 use crate::daemon::{self, StartError};
 use crate::lines::Lines;
+use crate::snapshot::listing;
 use crate::{snapshot_writer, worker};
 
 /// How a wrong command line ends.
@@ -20,6 +22,7 @@ const USAGE: u8 = 2;
 
 const TARGET_VARIABLE: &str = "TORC_SERVER_SNAPSHOT_PATH";
 const KEEP_VARIABLE: &str = "TORC_SERVER_SNAPSHOT_KEEP";
+const SPILL_VARIABLE: &str = "TORC_SPILL_DIR";
 
 /// Run jobs and keep the record of them
 ///
@@ -54,6 +57,31 @@ enum Process {
         #[arg(long)]
         generation: Generation,
     },
+    /// Tell of snapshots, a line of JSON each
+    #[command(hide = true)]
+    Snapshots {
+        #[command(subcommand)]
+        which: Which,
+    },
+}
+
+/// Which snapshots to tell of.
+#[derive(Debug, Subcommand)]
+enum Which {
+    /// Those of one place
+    List {
+        #[arg(long)]
+        target: PathBuf,
+        #[arg(long)]
+        spill_dir: Option<PathBuf>,
+    },
+    /// These, after a look at every page
+    Verify { files: Vec<PathBuf> },
+    /// Those that are not at their places
+    Remains {
+        #[arg(long)]
+        spill_dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +108,17 @@ struct Serve {
     /// Give the final snapshot N seconds to get to disk
     #[arg(long, value_name = "N", default_value_t = 300)]
     snapshot_timeout: u64,
+    /// When the final snapshot cannot get there, save it here [env: TORC_SPILL_DIR]
+    /// [default: the first of $SLURM_TMPDIR, $TMPDIR, /dev/shm, /tmp that takes it]
+    #[arg(long, value_name = "DIR")]
+    spill_dir: Option<PathBuf>,
+    /// Bring home what a killed torcd has left for this place of snapshots: take it over, take a
+    /// snapshot, and end, with 5 if that is not on disk. No job is started
+    #[arg(long, conflicts_with_all = ["database", "fresh", "lifeline", "read_only"])]
+    recover: bool,
+    /// Begin with this, which a killed torcd has left, or spilled
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["database", "fresh", "read_only"])]
+    from: Option<PathBuf>,
     /// Start empty, and move the snapshots that are there aside
     #[arg(long)]
     fresh: bool,
@@ -106,6 +145,7 @@ pub fn main() -> ExitCode {
         Some(Process::SnapshotWriter { target, keep, generation }) => {
             done(snapshot_writer::run(snapshot_writer::Args { target, keep, generation }))
         }
+        Some(Process::Snapshots { which }) => done(tell(which)),
     }
 }
 
@@ -172,11 +212,43 @@ fn config_of(args: &Serve) -> Result<Config, StartError> {
         fresh: args.fresh,
         steal: args.steal,
         lifeline: args.lifeline,
+        spill: config::spill_places(spill_dir(args.spill_dir.as_deref()).map_err(usage)?),
+        recover: args.recover,
+        from: args.from.as_deref().map(config::absolute).transpose().map_err(usage)?,
     })
 }
 
+/// Returns where the last snapshot shall go first when its place does not take it.
+fn spill_dir(named: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
+    let variable = || env::var_os(SPILL_VARIABLE).filter(|path| !path.is_empty());
+    let named = named.map(Path::to_owned).or_else(|| variable().map(PathBuf::from));
+    named.as_deref().map(config::absolute).transpose()
+}
+
+/// Prints what `torcctl snapshot` asks for.
+fn tell(which: Which) -> anyhow::Result<()> {
+    let places = |named: Option<PathBuf>| {
+        Ok::<_, ConfigError>(config::spill_places(spill_dir(named.as_deref())?))
+    };
+    let views = match which {
+        Which::List { target, spill_dir } => {
+            listing::list(&config::absolute(&target)?, &places(spill_dir)?)?
+        }
+        Which::Verify { files } => listing::check(
+            &files.iter().map(|path| config::absolute(path)).collect::<Result<Vec<_>, _>>()?,
+        ),
+        Which::Remains { spill_dir } => listing::left(&places(spill_dir)?),
+    };
+    let mut stdout = std::io::stdout().lock();
+    for view in views {
+        serde_json::to_writer(&mut stdout, &view)?;
+        writeln!(stdout)?;
+    }
+    Ok(stdout.flush()?)
+}
+
 fn database_of(args: &Serve) -> Result<Database, StartError> {
-    if args.in_memory {
+    if args.in_memory || args.recover || args.from.is_some() {
         return Ok(Database::Memory);
     }
     if let Some(file) = &args.read_only {

@@ -1,5 +1,7 @@
 //! What a daemon is told at its start, checked and with the defaults filled in.
 
+use std::collections::HashSet;
+use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +49,12 @@ pub struct Config {
     pub steal: bool,
     /// End when standard input does: whoever started us is gone.
     pub lifeline: bool,
+    /// Where the last snapshot goes when its place does not take it, best first; absolute.
+    pub spill: Vec<PathBuf>,
+    /// Bring home what dead daemons have left, and end: no job is started.
+    pub recover: bool,
+    /// Begin with this, which a dead daemon has left, instead of what is at the snapshot's place.
+    pub from: Option<PathBuf>,
 }
 
 /// What a flag or a variable says that it cannot mean.
@@ -86,6 +94,20 @@ pub fn keep(from: &'static str, value: &str) -> Result<u32, ConfigError> {
         Ok(keep) if (1..=MAX_KEEP).contains(&keep) => Ok(keep),
         _ => Err(ConfigError::Keep { from, value: value.to_owned() }),
     }
+}
+
+/// Returns where the last snapshot goes when its place does not take it: to `named`, else to the
+/// first place of this host that does. The places of a batch job come first, for only its owner
+/// clears them.
+#[must_use]
+pub fn spill_places(named: Option<PathBuf>) -> Vec<PathBuf> {
+    let variable = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let known = ["/dev/shm", "/tmp"].map(PathBuf::from);
+    let local = [variable("SLURM_TMPDIR"), variable("TMPDIR")].into_iter().flatten();
+    let mut places: Vec<PathBuf> = named.into_iter().chain(local).chain(known).collect();
+    let mut seen = HashSet::new();
+    places.retain(|place| seen.insert(place.clone()));
+    places
 }
 
 /// Returns `path` as it is from the root, without asking a file system.

@@ -16,6 +16,8 @@ use torc_protocol::time::Timestamp;
 const REMEMBERED: usize = 16_384;
 /// So many batches may wait for one watcher.
 const QUEUE: usize = 1_024;
+/// So many watchers there can be at a time.
+pub const WATCHERS: usize = 512;
 
 /// Events of one workflow that were recorded together.
 pub type EventBatch = Arc<Vec<Event>>;
@@ -91,14 +93,19 @@ impl EventBus {
         self.watchers.clear();
     }
 
-    /// Lets somebody watch a workflow from here on.
-    pub fn watch(&mut self, workflow: WorkflowId) -> Subscription {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let watchers = self.watchers.entry(workflow).or_default();
+    /// Lets somebody watch a workflow from here on; none when there are [`WATCHERS`] already.
+    pub fn watch(&mut self, workflow: WorkflowId) -> Option<Subscription> {
         // Those who have gone are noticed here too: there may be no event for hours.
-        watchers.retain(|watcher| !watcher.is_closed());
-        watchers.push(sender);
-        receiver
+        self.watchers.retain(|_, watchers| {
+            watchers.retain(|watcher| !watcher.is_closed());
+            !watchers.is_empty()
+        });
+        if self.watchers.values().map(Vec::len).sum::<usize>() >= WATCHERS {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        self.watchers.entry(workflow).or_default().push(sender);
+        Some(receiver)
     }
 
     /// Returns the events of a workflow from `from_seq` on; none when some may be forgotten.
@@ -143,7 +150,7 @@ mod tests {
     #[test]
     fn watchers_get_the_events_of_their_workflow_in_order() {
         let mut bus = EventBus::default();
-        let mut watcher = bus.watch(W);
+        let mut watcher = bus.watch(W).unwrap();
         add(&mut bus, W);
         add(&mut bus, WorkflowId(2));
         add(&mut bus, W);
@@ -156,7 +163,7 @@ mod tests {
     #[test]
     fn what_was_not_recorded_is_not_sent_and_its_numbers_are_used_again() {
         let mut bus = EventBus::default();
-        let mut watcher = bus.watch(W);
+        let mut watcher = bus.watch(W).unwrap();
         add(&mut bus, W);
         bus.discard();
         bus.publish();
@@ -167,7 +174,7 @@ mod tests {
     #[test]
     fn a_watcher_that_does_not_read_is_cut_off_and_can_resume() {
         let mut bus = EventBus::default();
-        let mut watcher = bus.watch(W);
+        let mut watcher = bus.watch(W).unwrap();
         for _ in 0..=QUEUE {
             add(&mut bus, W);
             bus.publish();
@@ -196,16 +203,26 @@ mod tests {
     #[test]
     fn watchers_that_have_gone_are_forgotten_without_any_event() {
         let mut bus = EventBus::default();
-        let stays = bus.watch(W);
+        let stays = bus.watch(W).unwrap();
         (0..100).for_each(|_| drop(bus.watch(W)));
         assert!(bus.watchers[&W].len() <= 2);
         drop(stays);
     }
 
     #[test]
+    fn there_are_so_many_watchers_and_no_more() {
+        let mut bus = EventBus::default();
+        let of = |number: usize| WorkflowId(number as u64 % 3);
+        let mut all: Vec<_> = (0..WATCHERS).map(|it| bus.watch(of(it)).unwrap()).collect();
+        assert!(bus.watch(W).is_none());
+        all.pop();
+        assert!(bus.watch(W).is_some(), "one has gone");
+    }
+
+    #[test]
     fn a_watch_ends_with_its_workflow() {
         let mut bus = EventBus::default();
-        let mut watcher = bus.watch(W);
+        let mut watcher = bus.watch(W).unwrap();
         let kind = EventKind::WorkflowFinished {
             status: torc_protocol::status::WorkflowStatus::Completed,
             counts: Default::default(),

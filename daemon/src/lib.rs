@@ -16,6 +16,7 @@ pub mod event_bus;
 pub mod handlers;
 pub mod lines;
 pub mod nodes;
+pub mod seats;
 pub mod server;
 pub mod session;
 pub mod signals;

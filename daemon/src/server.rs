@@ -2,7 +2,8 @@
 //!
 //! The lock is the truth about who listens; it is held for life. Only its holder removes a socket
 //! that is there, and only after nobody answered on it. The socket is private from its first moment,
-//! and every peer's uid is checked besides.
+//! and every peer's uid is checked besides. A connection for which there is no seat, because all that
+//! there are work, is told so; none is left to wait without an end.
 
 use std::fs;
 use std::io;
@@ -19,12 +20,15 @@ use tokio_util::task::TaskTracker;
 use torc_protocol::paths;
 
 use crate::handlers::Handlers;
+use crate::seats::{Limits, Seats};
 use crate::session;
 use crate::sys;
 use crate::sys::socket::FileLock;
 
-/// So many connections are served at a time at the most; the next waits.
+/// So many connections are served at a time at the most.
 const CONNECTIONS: u64 = 1_024;
+/// So many more are told at a time that there is no seat for them.
+const TURNED_AWAY: usize = 16;
 /// So many open files are kept for what is not a connection.
 const OTHER_FILES: u64 = 128;
 /// How long to wait when the system cannot give us a connection.
@@ -99,27 +103,55 @@ impl Listening {
     ) -> io::Result<()> {
         let Some(listener) = self.listener.take() else { return Ok(()) };
         let listener = UnixListener::from_std(listener)?;
-        let permits = Arc::new(Semaphore::new(connections(sys::process::open_files_limit())));
+        let connections = connections(sys::process::open_files_limit());
+        let door = Door {
+            seats: Seats::new(Limits::new(connections)),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
+            handlers,
+            sessions,
+            stop: stop.clone(),
+        };
         loop {
-            let Ok(permit) = permits.clone().acquire_owned().await else { return Ok(()) };
             let accepted = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) if is_ours(&stream) => {
-                    let (handlers, stop) = (handlers.clone(), stop.clone());
-                    sessions.spawn(async move {
-                        session::run(stream, &handlers, stop).await;
-                        drop(permit);
-                    });
-                }
+                Ok((stream, _)) if is_ours(&stream) => door.let_in(stream).await,
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// What a connection needs that is let in.
+struct Door {
+    seats: Seats,
+    turned_away: Arc<Semaphore>,
+    handlers: Arc<Handlers>,
+    sessions: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Door {
+    async fn let_in(&self, stream: UnixStream) {
+        let stop = self.stop.clone();
+        if let Some(seat) = self.seats.take().await {
+            let handlers = self.handlers.clone();
+            self.sessions.spawn(async move { session::run(stream, seat, &handlers, stop).await });
+        } else if let Ok(permit) = self.turned_away.clone().try_acquire_owned() {
+            let connections = self.seats.limits().connections;
+            self.sessions.spawn(async move {
+                tokio::select! {
+                    () = session::turn_away(stream, connections) => {}
+                    () = stop.cancelled() => {}
+                }
+                drop(permit);
+            });
         }
     }
 }
@@ -146,7 +178,7 @@ fn sign(lock: &mut FileLock) -> io::Result<()> {
     let pid = std::process::id();
     let start = sys::process::start_time(pid).unwrap_or(0);
     let (host, boot) = (sys::host::host_name()?, sys::host::boot_id()?);
-    lock.write(&format!("host {host}, boot {boot}, pid {pid}, start {start}\n"))
+    lock.write(format!("host {host}, boot {boot}, pid {pid}, start {start}\n").as_bytes())
 }
 
 /// Removes a socket whose daemon has died. We hold the lock, so no other one is starting.

@@ -1,7 +1,8 @@
 //! Frames: a `u32` length, little endian, then one message in bincode.
 //!
 //! The only module that knows bincode. A length over [`MAX_FRAME`] is refused before anything is
-//! allocated, and the decoder never allocates more than a frame can hold.
+//! allocated, and what the decoder allocates is in proportion to the bytes that are there, not to the
+//! lengths that they claim: a frame full of the smallest jobs takes some twenty times its size.
 
 use std::io;
 use std::marker::PhantomData;
@@ -69,6 +70,15 @@ pub struct Codec<In, Out> {
     /// A length has been read, and its payload has not.
     owed: bool,
     messages: PhantomData<fn(Out) -> In>,
+}
+
+impl<In, Out> Codec<In, Out> {
+    /// Returns whether a frame has begun to arrive whose end has not, when what has arrived since
+    /// the last message is in `buffer`.
+    #[must_use]
+    pub fn is_within_frame(&self, buffer: &[u8]) -> bool {
+        self.owed || !buffer.is_empty()
+    }
 }
 
 impl<In, Out> Default for Codec<In, Out> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{Mode, fstat, lstat};
 use nix::sys::statfs::{FsType, NFS_SUPER_MAGIC, TMPFS_MAGIC, statfs};
 use nix::unistd::{Uid, mkdir};
 use thiserror::Error;
@@ -113,7 +113,14 @@ pub fn check_socket_path(path: &Path) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Returns the directory for sockets and locks, which is local, ours alone, and exists.
+/// Returns the user that this process acts as.
+#[must_use]
+pub fn own_uid() -> u32 {
+    Uid::effective().as_raw()
+}
+
+/// Returns the directory for sockets and locks, which is local, ours alone, and exists. Nobody but
+/// root can put another in its place.
 ///
 /// The first that will do of `$XDG_RUNTIME_DIR/torc`, `/run/user/UID/torc`, `$SLURM_TMPDIR/torc-UID`,
 /// `$TMPDIR/torc-UID`, and `/tmp/torc-UID`.
@@ -125,7 +132,7 @@ pub fn runtime_dir() -> Result<PathBuf, PathError> {
     let uid = Uid::effective();
     let user = PathBuf::from(format!("/run/user/{uid}"));
     for base in [env_dir("XDG_RUNTIME_DIR"), Some(user)].into_iter().flatten() {
-        if is_private(&base).is_ok() && is_local(&base) {
+        if check_private(&base).is_ok() && is_local(&base) && is_guarded(&base) {
             let dir = base.join("torc");
             if make_private(&dir).is_ok() {
                 return Ok(dir);
@@ -136,26 +143,62 @@ pub fn runtime_dir() -> Result<PathBuf, PathError> {
     for base in [env_dir("SLURM_TMPDIR"), env_dir("TMPDIR")].into_iter().flatten() {
         let dir = base.join(&name);
         if is_local(&base)
+            && is_guarded(&base)
             && dir.as_os_str().len() + "/exec-4194304.sock".len() <= MAX_SOCKET_PATH
             && make_private(&dir).is_ok()
         {
             return Ok(dir);
         }
     }
-    let dir = Path::new("/tmp").join(name);
+    let base = Path::new("/tmp");
+    if !is_guarded(base) {
+        let reason = "others can replace what is in it".to_owned();
+        return Err(PathError::NotPrivate { path: base.to_owned(), reason });
+    }
+    let dir = base.join(name);
     make_private(&dir)?;
     Ok(dir)
+}
+
+/// Returns whether nobody but root and us can put something else in the place of what we make in
+/// `dir`: of all directories on the way to it none belongs to somebody else, and those that others
+/// can write to have the sticky bit.
+#[must_use]
+pub fn is_guarded(dir: &Path) -> bool {
+    let is_trusted = |uid: u32| uid == own_uid() || uid == 0 || Some(uid) == outer_root();
+    let is_safe = |dir: &Path| {
+        lstat(dir).is_ok_and(|stat| {
+            is_trusted(stat.st_uid) && (stat.st_mode & 0o022 == 0 || stat.st_mode & 0o1000 != 0)
+        })
+    };
+    // Without symbolic links, whose own directories would count too.
+    std::fs::canonicalize(dir).is_ok_and(|dir| dir.ancestors().all(is_safe))
+}
+
+/// Returns as whom a container shows the root of its host, when that has no number in it.
+fn outer_root() -> Option<u32> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let mut words = map.split_ascii_whitespace();
+    let is_host = words.next() == Some("0") && words.next() == Some("0");
+    if is_host {
+        return None;
+    }
+    std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok()
 }
 
 /// Returns the directory in memory for databases, ours alone; none where no tmpfs can be trusted.
 #[must_use]
 pub fn memory_dir() -> Option<PathBuf> {
-    let dir = Path::new("/dev/shm").join(format!("torc-{}", Uid::effective()));
-    if is_tmpfs(Path::new("/dev/shm")) && make_private(&dir).is_ok() {
-        return Some(dir);
-    }
-    let dir = runtime_dir().ok()?.join("memory");
-    (is_tmpfs(dir.parent()?) && make_private(&dir).is_ok()).then_some(dir)
+    memory_dirs().into_iter().next()
+}
+
+/// Returns every directory in memory for databases, ours alone, in the order in which they are used.
+#[must_use]
+pub fn memory_dirs() -> Vec<PathBuf> {
+    let shared = Path::new("/dev/shm");
+    let ours = is_tmpfs(shared).then(|| shared.join(format!("torc-{}", Uid::effective())));
+    let runtime = runtime_dir().ok().filter(|dir| is_tmpfs(dir)).map(|dir| dir.join("memory"));
+    ours.into_iter().chain(runtime).filter(|dir| make_private(dir).is_ok()).collect()
 }
 
 /// Returns the database of the user's service, in the user's data directory.
@@ -190,12 +233,17 @@ pub fn service_log() -> Result<PathBuf, PathError> {
 /// symbolic link; [`PathError::Io`] when it cannot be made.
 pub fn make_private(dir: &Path) -> Result<(), PathError> {
     match mkdir(dir, Mode::S_IRWXU) {
-        Ok(()) | Err(Errno::EEXIST) => is_private(dir),
+        Ok(()) | Err(Errno::EEXIST) => check_private(dir),
         Err(errno) => Err(PathError::io(dir, errno)),
     }
 }
 
-fn is_private(dir: &Path) -> Result<(), PathError> {
+/// Checks that `dir` is there and ours alone.
+///
+/// # Errors
+///
+/// As [`make_private`].
+pub fn check_private(dir: &Path) -> Result<(), PathError> {
     let not_private = |reason: String| PathError::NotPrivate { path: dir.to_owned(), reason };
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let opened = match open(dir, flags, Mode::empty()) {
@@ -242,4 +290,42 @@ fn env_dir(variable: &str) -> Option<PathBuf> {
     let value = env::var_os(variable)?;
     let usable = |value: &OsStr| value.as_bytes().starts_with(b"/");
     usable(&value).then(|| PathBuf::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_guarded_when_nobody_else_can_replace_what_is_on_the_way_to_it() {
+        let root = tempfile::tempdir_in("/tmp").unwrap();
+        let base = root.path().join("base");
+        let dir = base.join("dir");
+        fs::create_dir_all(&dir).unwrap();
+        let is_guarded_with = |mode: u32| {
+            fs::set_permissions(&base, Permissions::from_mode(mode)).unwrap();
+            is_guarded(&dir)
+        };
+        for (mode, expected) in
+            [(0o755, true), (0o775, false), (0o757, false), (0o1777, true), (0o700, true)]
+        {
+            assert_eq!(is_guarded_with(mode), expected, "{mode:o}");
+        }
+        let link = root.path().join("link");
+        symlink(&dir, &link).unwrap();
+        assert!(is_guarded(&link));
+        is_guarded_with(0o777);
+        assert!(!is_guarded(&link), "what it leads to counts");
+        is_guarded_with(0o700);
+        assert!(!is_guarded(&root.path().join("missing")));
+        if own_uid() == 0 {
+            chown(&base, Some(65_534), None).unwrap();
+            assert!(!is_guarded(&dir), "its owner can replace what is in it");
+        } else {
+            eprintln!("SKIPPED: only root can give a directory to another user");
+        }
+    }
 }

@@ -255,8 +255,8 @@ impl fmt::Display for StreamKind {
     }
 }
 
-/// Where the output of one stream is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Where the output of one stream is. Its `Debug` does not show what a job has written.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
     /// Nowhere: none was asked for, or nothing was written.
     #[default]
@@ -274,8 +274,24 @@ pub enum Output {
     },
 }
 
-/// A part of a stream, from an offset that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Inline(bytes) => write!(f, "Inline({} bytes)", bytes.len()),
+            Self::File { path, bytes, error } => f
+                .debug_struct("File")
+                .field("path", path)
+                .field("bytes", bytes)
+                .field("error", error)
+                .finish(),
+        }
+    }
+}
+
+/// A part of a stream, from an offset that was asked for. Its `Debug` does not show what a job has
+/// written.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogPart {
     /// These bytes; empty when there is nothing beyond the offset.
     Bytes(Bytes),
@@ -286,4 +302,15 @@ pub enum LogPart {
         /// How long it is so far.
         bytes: u64,
     },
+}
+
+impl fmt::Debug for LogPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::File { path, bytes } => {
+                f.debug_struct("File").field("path", path).field("bytes", bytes).finish()
+            }
+        }
+    }
 }

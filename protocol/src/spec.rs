@@ -1,4 +1,7 @@
 //! What is submitted: workflows that are fully resolved, with nothing left to expand.
+//!
+//! Commands, scripts, environments and user data may hold secrets. No `Debug` of what has them shows
+//! more than how long they are, so that nothing that is logged can give them away.
 
 use std::fmt;
 
@@ -93,7 +96,7 @@ pub enum HaltAfter {
 }
 
 /// Something that is done at a point in the life of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionSpec {
     /// When.
     pub trigger: Trigger,
@@ -103,6 +106,17 @@ pub struct ActionSpec {
     pub commands: Vec<String>,
     /// It is done again when the workflow is run again.
     pub persistent: bool,
+}
+
+impl fmt::Debug for ActionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActionSpec")
+            .field("trigger", &self.trigger)
+            .field("jobs", &self.jobs)
+            .field("commands", &format_args!("{} commands", self.commands.len()))
+            .field("persistent", &self.persistent)
+            .finish()
+    }
 }
 
 /// When an action is done.
@@ -148,7 +162,7 @@ pub struct FileSpec {
 }
 
 /// A value that jobs read or write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserDataSpec {
     /// Unique within its workflow.
     pub name: String,
@@ -156,6 +170,17 @@ pub struct UserDataSpec {
     pub data: Option<String>,
     /// It belongs to one run, not to the workflow.
     pub is_ephemeral: bool,
+}
+
+impl fmt::Debug for UserDataSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.data.as_ref().map_or(0, String::len);
+        f.debug_struct("UserDataSpec")
+            .field("name", &self.name)
+            .field("data", &format_args!("{bytes} bytes"))
+            .field("is_ephemeral", &self.is_ephemeral)
+            .finish()
+    }
 }
 
 /// Where and as what the jobs of a workflow run.
@@ -236,7 +261,7 @@ pub struct JobSettings {
 }
 
 /// When a failed job is tried again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetryRule {
     /// For these exit codes.
@@ -247,6 +272,17 @@ pub struct RetryRule {
     pub max_retries: u32,
     /// A command line that is run before the next attempt.
     pub recovery_script: Option<String>,
+}
+
+impl fmt::Debug for RetryRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryRule")
+            .field("exit_codes", &self.exit_codes)
+            .field("any", &self.any)
+            .field("max_retries", &self.max_retries)
+            .field("has_recovery_script", &self.recovery_script.is_some())
+            .finish()
+    }
 }
 
 impl Default for JobSettings {
@@ -366,12 +402,21 @@ impl fmt::Debug for JobSpec {
 }
 
 /// What a job runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// A line as one would type it: run by `bash -c` when it has shell syntax, else directly.
     Line(String),
     /// A program and its arguments, executed as they stand.
     Argv(Vec<String>),
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "Command({} bytes)", line.len()),
+            Self::Argv(argv) => write!(f, "Command({} words)", argv.len()),
+        }
+    }
 }
 
 impl Default for Command {

@@ -1,4 +1,8 @@
 //! What queries return. The field names are the keys of the JSON output.
+//!
+//! As with what is submitted, no `Debug` shows a command or user data.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +86,7 @@ pub struct WorkflowView {
 }
 
 /// A job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobView {
     /// Its number.
     pub id: JobId,
@@ -108,6 +112,19 @@ pub struct JobView {
     pub gpus: u32,
     /// Only a run that has all of these labels runs it.
     pub labels: Vec<String>,
+}
+
+impl fmt::Debug for JobView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobView")
+            .field("id", &self.id)
+            .field("workflow_id", &self.workflow_id)
+            .field("name", &self.name)
+            .field("status", &self.status)
+            .field("attempts", &self.attempts)
+            .field("return_code", &self.return_code)
+            .finish_non_exhaustive()
+    }
 }
 
 /// That a job waits for another.
@@ -150,7 +167,7 @@ pub struct FileUseView {
 }
 
 /// A value that jobs read or write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserDataView {
     /// Its number.
     pub id: u64,
@@ -166,8 +183,18 @@ pub struct UserDataView {
     pub read_by: u64,
 }
 
+impl fmt::Debug for UserDataView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserDataView")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("written_by", &self.written_by)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An attempt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResultView {
     /// Whose.
     pub job_id: JobId,
@@ -205,6 +232,19 @@ pub struct ResultView {
     pub stderr_path: Option<String>,
     /// The exit code of the recovery script that was run before it, if one was.
     pub recovery_code: Option<i32>,
+}
+
+impl fmt::Debug for ResultView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultView")
+            .field("job_id", &self.job_id)
+            .field("name", &self.name)
+            .field("attempt", &self.attempt)
+            .field("status", &self.status)
+            .field("return_code", &self.return_code)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a daemon says of itself.

@@ -126,12 +126,21 @@ impl std::fmt::Debug for StartExtra {
 
 /// A script that is run in the place of a job before its next attempt. When it fails, the attempt
 /// is not made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
     /// A command line.
     pub script: String,
     /// With what code the attempt before ended, for `TORC_RETURN_CODE`.
     pub return_code: i32,
+}
+
+impl std::fmt::Debug for Recovery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recovery")
+            .field("script", &format_args!("{} bytes", self.script.len()))
+            .field("return_code", &self.return_code)
+            .finish()
+    }
 }
 
 /// What a worker reports.

@@ -21,6 +21,8 @@ pub struct Daemon {
     socket: PathBuf,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
+    /// What it had in memory stays for a later one.
+    left: bool,
 }
 
 impl Daemon {
@@ -31,7 +33,7 @@ impl Daemon {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = lines(child.stdout.take().expect("stdout is a pipe"));
         let stderr = lines(child.stderr.take().expect("stderr is a pipe"));
-        let mut daemon = Self { child, socket: PathBuf::new(), stdout, stderr };
+        let mut daemon = Self { child, socket: PathBuf::new(), stdout, stderr, left: false };
         let ready = daemon.line("TORCD_READY ");
         let fields = ready.split(' ').find_map(|field| field.strip_prefix("socket="));
         daemon.socket = fields.expect("READY names the socket").into();
@@ -77,6 +79,19 @@ impl Daemon {
         }
     }
 
+    /// Waits for the next line on stderr that contains `text`.
+    #[track_caller]
+    pub fn expect_log(&self, text: &str) {
+        let end = Instant::now() + LIMIT;
+        loop {
+            match self.stderr.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(text) => return,
+                Ok(_) => {}
+                Err(error) => panic!("torcd does not log '{text}': {error}"),
+            }
+        }
+    }
+
     /// Returns the lines that it has written to stdout since the last that was waited for.
     #[must_use]
     pub fn lines_so_far(&self) -> Vec<String> {
@@ -107,6 +122,15 @@ impl Daemon {
         self.kill_and_wait();
     }
 
+    /// Kills it, and lets stay what it had in memory. Returns its process id.
+    pub fn kill_and_leave(mut self) -> u32 {
+        let pid = self.pid();
+        self.left = true;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        pid
+    }
+
     /// Returns what it has written to stderr.
     #[must_use]
     pub fn log(&self) -> String {
@@ -117,7 +141,9 @@ impl Daemon {
         let pid = self.pid();
         let _ = self.child.kill();
         let _ = self.child.wait();
-        memory::clear(pid);
+        if !self.left {
+            memory::clear(pid);
+        }
     }
 }
 

@@ -6,12 +6,17 @@
 
 #![expect(clippy::missing_panics_doc, reason = "in a test everything that fails panics")]
 
+pub mod benchmark;
+pub mod client;
 pub mod daemon;
 pub mod database;
+pub mod fuzz;
 pub mod memory;
 pub mod outcome;
 pub mod processes;
 pub mod running;
+pub mod slow_disk;
+pub mod small_disk;
 pub mod source;
 pub mod torc;
 pub mod wait;

@@ -46,7 +46,30 @@ pub fn signal(pid: u32, signal: Signal) {
     }
 }
 
-fn command_of(pid: u32) -> String {
+/// Returns the processes that have this path among their arguments.
+#[must_use]
+pub fn with_argument(path: &Path) -> Vec<Process> {
+    let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
+    let path = path.as_os_str().as_encoded_bytes();
+    all.filter_map(|process| process.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            arguments.split(|byte| *byte == 0).any(|argument| argument == path)
+        })
+        .map(|pid| Process { pid, command: command_of(pid) })
+        .collect()
+}
+
+/// Returns when a process was started, in clock ticks since boot; none when there is no such process,
+/// or it has ended and nobody has waited for it.
+#[must_use]
+pub fn start_time(pid: u32) -> Option<u64> {
+    torcd::sys::process::start_time(pid)
+}
+
+/// Returns the command line of a process.
+#[must_use]
+pub fn command_of(pid: u32) -> String {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&command).replace('\0', " ").trim_end().to_owned()
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use crate::outcome::Outcome;
 use crate::processes;
-use crate::wait::LIMIT;
+use crate::wait::{LIMIT, wait_until};
 
 /// A program that is to be started.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Call {
         }
         let stdout = collect(child.stdout.take());
         let stderr = collect(child.stderr.take());
-        Running { said, child, stdout, stderr }
+        Running { said, child, stdout, stderr, heard: Vec::new() }
     }
 }
 
@@ -92,6 +92,8 @@ pub struct Running {
     child: Child,
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<Vec<u8>>,
+    /// What was taken from `stderr` already.
+    heard: Vec<u8>,
 }
 
 impl Running {
@@ -106,6 +108,27 @@ impl Running {
         processes::signal(self.pid(), signal);
     }
 
+    /// Waits until it has written `text` to stderr.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within [`LIMIT`].
+    #[track_caller]
+    pub fn await_stderr(&mut self, text: &str) {
+        let end = std::time::Instant::now() + LIMIT;
+        while !String::from_utf8_lossy(&self.heard).contains(text) {
+            let left = end.saturating_duration_since(std::time::Instant::now());
+            match self.stderr.recv_timeout(left) {
+                Ok(piece) => self.heard.extend(piece),
+                Err(_) => panic!(
+                    "{} does not say '{text}' on stderr, only:\n{}",
+                    self.said,
+                    String::from_utf8_lossy(&self.heard)
+                ),
+            }
+        }
+    }
+
     /// Waits for its end, and for the end of all that write to its stdout or stderr: of torcctl,
     /// also the torcd that it started.
     ///
@@ -115,7 +138,8 @@ impl Running {
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
         let stdout_bytes = self.rest_of("stdout", &self.stdout);
-        let stderr = self.rest_of("stderr", &self.stderr);
+        let rest = self.rest_of("stderr", &self.stderr);
+        let stderr = [std::mem::take(&mut self.heard), rest].concat();
         let status = self.child.wait().expect("a child can be waited for");
         Outcome {
             command: self.said.clone(),
@@ -124,6 +148,21 @@ impl Running {
             stdout_bytes,
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
         }
+    }
+
+    /// Waits for its own end only, whoever else has its stdout and stderr.
+    ///
+    /// # Panics
+    ///
+    /// When it has not ended within [`LIMIT`].
+    #[track_caller]
+    pub fn exit(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until(&format!("{} ends", self.said), || {
+            status = self.child.try_wait().expect("a child can be waited for");
+            status.is_some()
+        });
+        status.expect("it has ended")
     }
 
     #[track_caller]

@@ -76,7 +76,28 @@ impl Torc {
     /// Starts a torcd with these arguments, and waits until it is ready.
     #[track_caller]
     pub fn daemon<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Daemon {
-        let mut command = Command::new(self.bin.join("torcd"));
+        self.start(Command::new(self.bin.join("torcd")), args)
+    }
+
+    /// Does as [`Self::daemon`], with this directory in the place of `/dev/shm`. Only root may do so.
+    #[track_caller]
+    pub fn daemon_in<S: AsRef<str>>(
+        &self,
+        memory: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> Daemon {
+        let mut command = Command::new("unshare");
+        let script = "mount --bind \"$0\" /dev/shm && exec \"$@\"";
+        command.args(["--mount", "sh", "-c", script]).arg(memory).arg(self.bin.join("torcd"));
+        self.start(command, args)
+    }
+
+    #[track_caller]
+    fn start<S: AsRef<str>>(
+        &self,
+        mut command: Command,
+        args: impl IntoIterator<Item = S>,
+    ) -> Daemon {
         command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         command.current_dir(self.work()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -263,3 +263,21 @@ fn the_exit_codes_are_those_of_the_code() {
     assert_eq!(codes_in("README.md", "## Exit codes"), all);
     assert!(codes_in("docs/exit-codes.md", "## torcd").is_subset(&all));
 }
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    let limits = torcd::seats::Limits::new(1_024);
+    let frame = torc_protocol::codec::MAX_FRAME >> 20;
+    let page = page_of("docs/security.md");
+    for row in [
+        format!("| time to say hello | {} s |", torc_protocol::connection::HELLO_TIMEOUT.as_secs()),
+        format!("| one request, one part of a reply | {frame} MiB |"),
+        format!("| time that a part of a reply is left unread | {} s |", limits.transfer.as_secs()),
+        format!("| {} MiB | whoever has not moved a byte for ", limits.memory >> 20),
+        format!("has not moved a byte for {} s goes", limits.patience.as_secs()),
+        format!("| clients that watch a workflow | {} |", torcd::event_bus::WATCHERS),
+        format!("| {} MiB a stream |", torc_protocol::spec::CAPTURE_LIMIT >> 20),
+    ] {
+        assert!(page.text.contains(&row), "docs/security.md does not say: {row}");
+    }
+}

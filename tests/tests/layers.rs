@@ -34,7 +34,7 @@ const DAEMON: Rules = Rules {
         &["snapshot"],
         &["dispatcher"],
         &["engine", "store", "nodes", "event_bus"],
-        &["config", "lines", "sys"],
+        &["config", "lines", "seats", "sys"],
     ],
     roots: &["worker", "snapshot_writer"],
     beside: &[
@@ -63,7 +63,8 @@ const CTL: Rules = Rules {
         &["cli", "reference"],
         &["commands"],
         &["context", "spec", "progress"],
-        &["client", "standalone", "signals", "output"],
+        &["client", "standalone", "snapshot_files", "signals", "output"],
+        &["degraded"],
         &["error", "style"],
         &["exit_code", "format", "stderr"],
     ],

@@ -53,7 +53,7 @@ Examples:
 ///
 /// Jobs that run are stopped and recorded as terminated; those that wait start afterwards. What is
 /// not said anew stays: the place of its database and of its snapshots, and how many of these are
-/// kept. Only the interval of snapshots has to be given again.
+/// kept. The interval of snapshots, and what is said of the final one, have to be given again.
 #[derive(clap::Args, Debug)]
 #[command(after_help = RESTART_EXAMPLES)]
 struct Restart {
@@ -102,7 +102,7 @@ async fn restart(ctx: &Context, args: Restart) -> Result<u8, CliError> {
     if let Peer::Foreign(error) = peer {
         return Err(CliError { kind: ErrorKind::Refused, ..error });
     }
-    let before = stop::stop(peer, &socket, &args.stop).await?;
+    let before = stop::stop(ctx, peer, &socket, &args.stop).await?;
     let mut start = args.start;
     if let stop::Stopped::Asked { status, outcome } = before {
         if let (Some(sentence), false) = (outcome.sentence(), ctx.globals.quiet) {

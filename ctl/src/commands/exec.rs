@@ -15,7 +15,7 @@ use crate::commands::running::args::{PaceArgs, ShowArgs};
 use crate::commands::running::outcome::Idle;
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
-use crate::commands::running::submission::Submission;
+use crate::commands::running::submission::{Key, Submission};
 use crate::commands::running::target::Target;
 use crate::context::Context;
 use crate::error::CliError;
@@ -99,7 +99,7 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
             stderr::say(&resumed_line(&plan, found.as_ref()));
         }
     }
-    running::submit(ctx, target, signals, plan, show).await
+    running::submit(ctx, target, signals, (plan, Key::random()), show).await
 }
 
 /// Says what is left out.

@@ -119,7 +119,9 @@ pub(crate) fn whereabouts(workflow: &WorkflowSelector, is_filtered: bool) -> Str
 
 #[cfg(test)]
 mod tests {
-    use torc_protocol::view::{FileView, JobView, ResultView, UserDataView, WorkflowView};
+    use torc_protocol::view::{
+        FileView, JobView, ResultView, SnapshotFileView, UserDataView, WorkflowView,
+    };
 
     use super::*;
     use crate::cli;
@@ -155,5 +157,6 @@ mod tests {
         assert_eq!(told("results"), columns::<ResultView>());
         assert_eq!(told("files"), columns::<FileView>());
         assert_eq!(told("user-data"), columns::<UserDataView>());
+        assert_eq!(told("snapshot"), columns::<SnapshotFileView>());
     }
 }

@@ -14,6 +14,7 @@ use self::room::Machine;
 use crate::commands::running::args::{LimitArgs, PaceArgs, ShowArgs};
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
+use crate::commands::running::submission::Key;
 use crate::commands::running::target::Target;
 use crate::commands::{rerun, running, value};
 use crate::context::Context;
@@ -131,7 +132,7 @@ async fn run_file(ctx: &Context, args: Args) -> Result<u8, CliError> {
     let mut signals = Signals::listen()?;
     let opening = Target::open(ctx, &args.record, show.lasting(), &mut plan);
     let target = running::unless_signaled(&mut signals, opening).await?;
-    running::submit(ctx, target, signals, plan, show).await
+    running::submit(ctx, target, signals, (plan, Key::random()), show).await
 }
 
 /// Loads a workflow file, and says what of it has no effect.

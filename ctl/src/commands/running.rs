@@ -1,9 +1,10 @@
 //! Jobs on their way, from a torcd that is there to a record that is on disk: what `exec`, `run`,
 //! `submit` and `retry` have in common.
 //!
-//! In this order: `target` finds or starts a torcd, `submission` sends the jobs, `following` watches
-//! them and shows progress; then `ending` lets `saving` wait for the snapshot, and `report` or
-//! `summary` tell how it went. What is to run, and whether it can, is settled before by the command.
+//! In this order: `target` finds or starts a torcd, `submission` sends the jobs and `committing` sees
+//! to it that they are there once, `following` watches them and shows progress; then `ending` lets
+//! `saving` (with `waiting`) wait for the snapshot, and `report` or `summary` tell how it went. What
+//! is to run, and whether it can, is settled before by the command.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -20,7 +21,7 @@ use self::following::Following;
 use self::printing::Printing;
 use self::showing::Show;
 use self::stop::Stop;
-use self::submission::Submission;
+use self::submission::{Key, Submission};
 use self::target::Target;
 use crate::context::Context;
 use crate::error::CliError;
@@ -32,6 +33,7 @@ use crate::style::{count, one_line};
 use crate::{exit_code, stderr};
 
 pub(crate) mod args;
+mod committing;
 pub(crate) mod ending;
 pub(crate) mod event_lines;
 #[cfg(test)]
@@ -44,15 +46,16 @@ mod left;
 pub(crate) mod outcome;
 mod printing;
 pub(crate) mod record_args;
-mod report;
+pub(crate) mod report;
 mod saving;
 pub(crate) mod showing;
 pub(crate) mod sinks;
-mod stop;
+pub(crate) mod stop;
 pub(crate) mod submission;
 mod summary;
 pub(crate) mod target;
 pub(crate) mod time_limit;
+pub(crate) mod waiting;
 
 /// What is known of a run before it begins.
 #[derive(Debug, Default)]
@@ -104,18 +107,14 @@ pub(crate) async fn or_abandon<T>(
 /// is wanted.
 pub(crate) async fn submit(
     ctx: &Context,
-    mut target: Target,
+    target: Target,
     mut signals: Signals,
-    submission: impl Submission,
+    (submission, key): (impl Submission, Key),
     show: Show,
 ) -> Result<u8, CliError> {
     let begun = Timestamp::now();
-    let sending = submission::send(&mut target.client, &submission);
-    let sent = unless_signaled(&mut signals, sending).await;
-    let (mut target, ()) = or_abandon(target, sent).await?;
-    // No signal comes between the commit and its reply: whether the jobs run must be known.
-    let submitted = submission::commit(&mut target.client, !show.detach).await;
-    let (target, submitted) = or_abandon(target, submitted).await?;
+    let (target, submitted) =
+        committing::submit(target, &mut signals, (&submission, &key), !show.detach).await?;
     let spec = submission.spec();
     let run = Run {
         name: spec.name.clone(),
@@ -172,7 +171,7 @@ async fn stay(ctx: &Context, mut target: Target, started: Started) -> Result<u8,
     };
     if let Err(error) = following.until_finished(&mut target.client).await {
         following.display.clear();
-        return Err(ending::lost(error, target, &mut following.stop).await);
+        return Err(ending::lost(ctx, error, target, &mut following).await);
     }
     let elapsed = following.model.last_event.unwrap_or_else(Timestamp::now).since(begun);
     ending::finish(ctx, target, following, Ended { run, print: show.print, elapsed }).await
@@ -184,6 +183,7 @@ fn detached(ctx: &Context, run: &Run, submitted: &Submitted) -> Result<u8, CliEr
     if ctx.globals.format.is_for_programs() {
         let json = serde_json::json!({
             "workflow_id": id, "name": run.name, "jobs": submitted.jobs,
+            "existed": submitted.existed,
         });
         writeln!(io::stdout(), "{json}")?;
         return Ok(exit_code::DONE);

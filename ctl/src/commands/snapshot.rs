@@ -1,4 +1,9 @@
-//! `torcctl snapshot`: bring what is recorded to disk.
+//! `torcctl snapshot`: bring what is recorded to disk; and the snapshots that are there.
+
+mod list;
+mod place;
+mod recover;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +13,7 @@ use torc_protocol::response::SnapshotProgress;
 use torc_protocol::time::Span;
 use torc_protocol::view::{SnapshotFailure, SnapshotPhase, SnapshotView};
 
+use crate::commands::running::report::{kept_in, recover};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
@@ -20,6 +26,9 @@ Examples:
   torcctl snapshot                          ask for one, and return
   torcctl snapshot --wait                   return when it is on disk, synced and verified
   torcctl snapshot --wait=30 --path /scratch/before-upgrade.db
+  torcctl snapshot list                     those that are there, with what belongs to them
+  torcctl snapshot verify                   read them from end to end
+  torcctl snapshot recover                  bring home what a killed torcd has left
 
 Exit codes: 4 still not on disk after SECS (it goes on), 5 it failed (the one before is untouched)";
 
@@ -30,6 +39,8 @@ pub(crate) const NOUN: &str = "a snapshot";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Wait until it is on disk, for at most SECS seconds when they are given
     #[arg(long, value_name = "SECS", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "forever", value_parser = wait)]
@@ -37,6 +48,13 @@ pub struct Args {
     /// Write it here, this once, instead of to the target of the torcd
     #[arg(long, value_name = "PATH")]
     path: Option<PathBuf>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Verb {
+    List(list::List),
+    Verify(verify::Verify),
+    Recover(recover::Recover),
 }
 
 fn wait(text: &str) -> Result<SnapshotWait, String> {
@@ -53,8 +71,22 @@ fn wait(text: &str) -> Result<SnapshotWait, String> {
 ///
 /// # Errors
 ///
-/// When no torcd is running, the snapshot failed, or it was not on disk in time.
+/// When no torcd is running, the snapshot failed, or it was not on disk in time; or as those below
+/// it say.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+    let Some(verb) = args.verb else { return take(ctx, args).await };
+    if args.wait.is_some() || args.path.is_some() {
+        return Err(CliError::usage("`--wait` and `--path` are for taking a snapshot")
+            .hint("leave out what stands behind, or these options"));
+    }
+    match verb {
+        Verb::List(args) => list::run(ctx, &args).await,
+        Verb::Verify(args) => verify::run(ctx, args).await,
+        Verb::Recover(args) => recover::run(ctx, &args).await,
+    }
+}
+
+async fn take(ctx: &Context, args: Args) -> Result<u8, CliError> {
     check_format(ctx.globals.format, NOUN)?;
     let path = args.path.as_deref().map(absolute).transpose()?;
     let wait = args.wait.unwrap_or(SnapshotWait::No);
@@ -167,10 +199,14 @@ pub(crate) fn durable(view: &SnapshotView) -> String {
 
 /// Returns the error for a snapshot that is not on disk.
 pub(crate) fn failed(failure: &SnapshotFailure) -> CliError {
-    let SnapshotFailure { path, phase, reason, .. } = failure;
+    let SnapshotFailure { path, phase, reason, kept, .. } = failure;
     let message = format!("the snapshot {path} is not on disk: step '{phase}' failed: {reason}");
-    CliError::new(ErrorKind::NotDurable, message)
-        .hint("make room or name another place with `torcctl snapshot --wait --path PATH`")
+    let error = |message| CliError::new(ErrorKind::NotDurable, message);
+    match kept {
+        None => error(message)
+            .hint("make room or name another place with `torcctl snapshot --wait --path PATH`"),
+        Some(kept) => error(format!("{message}\nit {}", kept_in(kept))).hint(recover(kept, path)),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! `torcctl status`: how the running torcd is.
 
+use serde_json::Value;
 use torc_protocol::request::Status;
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{SnapshotStatusView, StatusView};
 
 use crate::commands::workflows::counts;
 use crate::context::Context;
+use crate::degraded::failed_step;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::output::page::{Page, write_json};
@@ -16,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   torcctl status
   torcctl status --format json | jq .snapshot.last.path
+  torcctl status --format json | jq .snapshot.last.age_seconds
 
 Exit codes: 3 no torcd is running";
 
@@ -36,11 +39,34 @@ pub async fn run(ctx: &mut Context, _: Args) -> Result<u8, CliError> {
     let status = ctx.client().await?.call(Status).await?;
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
-        write_json(stdout.format, NOUN, &status, stdout.open())?;
+        write(&status, stdout)?;
     } else {
         page(&status, Timestamp::now()).write(stdout.layout.palette, stdout.open())?;
     }
     Ok(exit_code::DONE)
+}
+
+/// Writes the status for programs.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(crate) fn write(status: &StatusView, stdout: Stdout) -> Result<(), CliError> {
+    let json = with_ages(status, Timestamp::now()).map_err(std::io::Error::from)?;
+    write_json(stdout.format, NOUN, &json, stdout.open())
+}
+
+/// Returns the status as JSON, with what a program would else have to subtract from its own clock.
+fn with_ages(status: &StatusView, now: Timestamp) -> serde_json::Result<Value> {
+    let mut json = serde_json::to_value(status)?;
+    let snapshot = &status.snapshot;
+    let age = |since: Option<Timestamp>| since.map(|since| now.since(since).as_secs_f64());
+    if let Some(last) = &snapshot.last {
+        json["snapshot"]["last"]["age_seconds"] = age(Some(last.finished_at)).into();
+    }
+    json["snapshot"]["phase_seconds"] = age(snapshot.phase_since).into();
+    json["snapshot"]["failing_seconds"] = age(snapshot.failing_since).into();
+    Ok(json)
 }
 
 fn page(status: &StatusView, now: Timestamp) -> Page {
@@ -96,11 +122,15 @@ fn snapshot(page: &mut Page, snapshot: &SnapshotStatusView, now: Timestamp) {
     }
     page.line("since then", count(snapshot.changes_since, "change"));
     if let Some(phase) = snapshot.phase {
-        page.toned("under way", phase.as_str(), Tone::Active);
+        let long = snapshot.phase_since.map(|since| format!(", {}", duration(now.since(since))));
+        page.toned("under way", format!("{phase}{}", long.unwrap_or_default()), Tone::Active);
     }
     if let Some(failure) = &snapshot.error {
-        let reason = format!("{}: {}: {}", failure.path, failure.phase, failure.reason);
-        page.toned("failed", one_line(&reason), Tone::Bad);
+        page.toned("error", failed_step(failure), Tone::Bad);
+    }
+    if let Some(since) = snapshot.failing_since {
+        let age = duration(now.since(since));
+        page.toned("failing", format!("{age}, since {}", local_time(since)), Tone::Bad);
     }
 }
 
@@ -144,8 +174,8 @@ mod tests {
                     phases: Vec::new(),
                 }),
                 changes_since: 7,
-                phase: None,
-                phase_since: None,
+                phase: Some(SnapshotPhase::Write),
+                phase_since: Some(Timestamp(98_000_000)),
                 error: Some(SnapshotFailure {
                     path: "/x/torc.db".to_owned(),
                     phase: SnapshotPhase::Write,
@@ -153,7 +183,7 @@ mod tests {
                     reason: "no space left on device".to_owned(),
                     kept: None,
                 }),
-                failing_since: None,
+                failing_since: Some(Timestamp(40_000_000)),
             },
         }
     }
@@ -163,7 +193,10 @@ mod tests {
         let now = Timestamp(100_000_000);
         page(status, now).write(Palette::PLAIN, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        text.lines().filter(|line| !line.starts_with("uptime")).collect::<Vec<_>>().join("\n")
+        // These have the local time, which is another one elsewhere.
+        let is_everywhere =
+            |line: &&str| !line.starts_with("uptime") && !line.starts_with("failing");
+        text.lines().filter(is_everywhere).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -178,8 +211,37 @@ mod tests {
         snapshots   /x/torc.db, 5 kept
         last        generation 4, 1 m 30 s ago, 88.0 KiB
         since then  7 changes
-        failed      /x/torc.db: write: no space left on device
+        under way   write, 2.0 s
+        error       step 'write' of /x/torc.db failed: no space left on device (os error 28)
         ");
+    }
+
+    #[test]
+    fn a_status_for_programs_has_ages_in_seconds() {
+        let json = with_ages(&status(), Timestamp(100_000_000)).unwrap();
+        let snapshot = &json["snapshot"];
+        assert_eq!(snapshot["last"]["age_seconds"], 90.0);
+        assert_eq!(snapshot["last"]["generation"], 4);
+        assert_eq!(
+            (&snapshot["phase"], &snapshot["phase_seconds"]),
+            (&"write".into(), &2.0.into())
+        );
+        assert_eq!(snapshot["failing_seconds"], 60.0);
+        assert_eq!(snapshot["error"]["errno"], 28);
+        let fresh = StatusView { snapshot: SnapshotStatusView::default(), ..status() };
+        let json = with_ages(&fresh, Timestamp(0)).unwrap();
+        assert_eq!(json["snapshot"]["last"], Value::Null);
+        assert_eq!(json["snapshot"]["failing_seconds"], Value::Null);
+    }
+
+    #[test]
+    fn how_long_it_has_been_failing_is_said() {
+        let mut out = Vec::new();
+        let now = Timestamp(100_000_000);
+        page(&status(), now).write(Palette::PLAIN, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let since = local_time(Timestamp(40_000_000));
+        assert!(text.contains(&format!("failing     1 m 00 s, since {since}\n")), "{text}");
     }
 
     #[test]

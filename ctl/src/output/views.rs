@@ -1,7 +1,9 @@
 //! The columns of each view, in the words of the protocol.
 
 use torc_protocol::time::{Span, Timestamp};
-use torc_protocol::view::{FileView, JobView, ResultView, UserDataView, WorkflowView};
+use torc_protocol::view::{
+    Fate, FileView, JobView, ResultView, SnapshotFileView, UserDataView, WorkflowView,
+};
 
 use crate::output::column::{Column, Field, View};
 
@@ -137,4 +139,35 @@ impl View for UserDataView {
     ];
     const SHOWN: &'static [&'static str] =
         &["id", "name", "is_ephemeral", "written_by", "read_by", "data"];
+}
+
+impl View for SnapshotFileView {
+    const NOUN: &'static str = "snapshot";
+    const COLUMNS: &'static [Column<Self>] = &[
+        column("path", "PATH", Field::Text(|it| Some(&it.path))),
+        column("place", "PLACE", Field::Text(|it| Some(it.place.as_str()))),
+        column("target", "TARGET", Field::Text(|it| it.target.as_deref())),
+        column("generation", "GENERATION", Field::Number(|it| number(it.generation?.0))),
+        column("changes", "CHANGES", Field::Number(|it| number(it.changes?))),
+        column("taken_at", "TAKEN", Field::Time(|it| it.taken_at)),
+        column("bytes", "SIZE", Field::Size(|it| it.bytes)),
+        column("host", "HOST", Field::Text(|it| it.host.as_deref())),
+        column("instance", "INSTANCE", Field::Text(|it| it.instance.as_deref())),
+        column("problem", "PROBLEM", Field::Text(|it| it.problem.as_deref())),
+        column("fate", "FATE", Field::Text(|it| it.fate.map(fate))),
+    ];
+    const SHOWN: &'static [&'static str] =
+        &["path", "place", "generation", "changes", "taken_at", "bytes", "host", "problem", "fate"];
+}
+
+fn number(number: u64) -> Option<i64> {
+    i64::try_from(number).ok()
+}
+
+fn fate(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Newer => "newer",
+        Fate::Superseded => "superseded",
+        Fate::Diverged => "diverged",
+    }
 }

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::progress::lines;
 use crate::progress::model::Model;
-use crate::stderr;
+use crate::stderr::Drawn;
 use crate::style::{Palette, Tone};
 
 /// At most so many redraws a second.
@@ -17,23 +17,36 @@ const REDRAWS: u8 = 10;
 pub struct Bar {
     bar: ProgressBar,
     palette: Palette,
+    _drawn: Drawn,
 }
 
 impl Bar {
     /// Draws an empty bar for `total` jobs.
     #[must_use]
     pub fn new(total: u64, palette: Palette) -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(REDRAWS);
-        let bar = ProgressBar::with_draw_target(Some(total), target);
         let template = if palette.is_colored() {
             "{bar:25.cyan/dim} {wide_msg}"
         } else {
             "{bar:25} {wide_msg}"
         };
+        Self::of_template(template, total, palette)
+    }
+
+    /// Draws words alone, for where there are no jobs to count.
+    #[must_use]
+    pub fn of_words(palette: Palette) -> Self {
+        Self::of_template("{wide_msg}", 0, palette)
+    }
+
+    fn of_template(template: &str, total: u64, palette: Palette) -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(REDRAWS);
+        let bar = ProgressBar::with_draw_target(Some(total), target);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self { bar, palette }
+        let ours = bar.clone();
+        let drawn = Drawn::new(move |write| ours.suspend(write));
+        Self { bar, palette, _drawn: drawn }
     }
 
     /// Shows how far `model` is.
@@ -48,11 +61,6 @@ impl Bar {
     pub fn say(&self, text: &str) {
         self.bar.set_message(text.to_owned());
         self.bar.tick();
-    }
-
-    /// Prints a line above the bar.
-    pub fn print(&self, line: &str) {
-        self.bar.suspend(|| stderr::say(line));
     }
 }
 

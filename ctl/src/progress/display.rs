@@ -73,20 +73,20 @@ impl Display {
         }
     }
 
-    /// Shows what is waited for after the last job.
-    pub fn say(&mut self, text: &str) {
-        match (&self.bar, self.mode) {
-            (Some(bar), _) => bar.say(text),
-            (None, Mode::Lines | Mode::Bar(_)) => stderr::say(text),
-            (None, Mode::Off) => {}
-        }
+    /// Returns whether what is waited for can be shown anew each second: it takes no new line.
+    #[must_use]
+    pub fn is_redrawn(&self) -> bool {
+        matches!(self.mode, Mode::Bar(_))
     }
 
-    /// Prints a message to the user, above the bar if there is one.
-    pub fn print(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.print(line),
-            None => stderr::say(line),
+    /// Shows what is waited for after the last job.
+    pub fn say(&mut self, text: &str) {
+        match self.mode {
+            Mode::Bar(palette) => {
+                self.bar.get_or_insert_with(|| Bar::of_words(palette)).say(text);
+            }
+            Mode::Lines => stderr::say(text),
+            Mode::Off => {}
         }
     }
 

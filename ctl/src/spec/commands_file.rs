@@ -86,7 +86,12 @@ impl CommandsFile {
         }
     }
 
-    fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, CommandsFileError> {
+    /// Returns the text in `bytes`, which are all of the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When a line cannot be a command, or there is none.
+    pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, CommandsFileError> {
         let line_at = |bytes: &[u8], offset: usize| {
             1 + bytes[..offset].iter().filter(|byte| **byte == b'\n').count()
         };

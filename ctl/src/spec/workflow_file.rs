@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::error::CliError;
 use crate::spec::complaint::{Complaints, Source};
+use crate::spec::expansion::MAX_JOBS;
 use crate::spec::file::bytes::{self, ReadError};
 use crate::spec::file::{self, Format};
 use crate::spec::resolve;
@@ -64,9 +65,23 @@ pub fn understand(
     format: Option<Format>,
     directory: &Path,
 ) -> Result<Workflow, Box<Complaints>> {
+    understand_within(source, format, directory, MAX_JOBS)
+}
+
+/// As [`understand`], with at most `limit` jobs instead of [`MAX_JOBS`].
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub fn understand_within(
+    source: &Source,
+    format: Option<Format>,
+    directory: &Path,
+    limit: u64,
+) -> Result<Workflow, Box<Complaints>> {
     let mut complaints = Complaints::new(source.clone());
     match file::parse(source, format, &mut complaints) {
-        Some(root) => resolve::resolve(root, directory, complaints).map_err(Box::new),
+        Some(root) => resolve::resolve(root, directory, limit, complaints).map_err(Box::new),
         None => Err(Box::new(complaints)),
     }
 }

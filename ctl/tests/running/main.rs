@@ -7,8 +7,10 @@
 mod script;
 
 mod answers;
+mod end;
 mod events;
 mod numbers;
+mod once;
 mod rerun;
 mod resume;
 mod workflow_file;

@@ -246,5 +246,8 @@ fn submit_gives_the_number_and_returns() {
     assert_eq!(stdout, "3\n");
     let (stdout, _) = run(&["submit", "flow.yaml", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!(json, serde_json::json!({"workflow_id": 3, "name": "flow", "jobs": 2}));
+    assert_eq!(
+        json,
+        serde_json::json!({"workflow_id": 3, "name": "flow", "jobs": 2, "existed": false})
+    );
 }

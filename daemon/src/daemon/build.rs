@@ -3,28 +3,32 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use torc_protocol::time::Timestamp;
 
 use crate::config::{Config, Database};
-use crate::daemon::database::{JOURNAL_NAME, Opened};
+use crate::daemon::begun::JOURNAL_NAME;
+use crate::daemon::database::{Opened, purpose};
 use crate::daemon::start_error::StartError;
-use crate::dispatcher::input::{DispatcherHandle, Input};
+use crate::dispatcher::input::{DispatcherHandle, Input, StopRequest};
 use crate::dispatcher::restore::Unfinished;
-use crate::dispatcher::{Dispatcher, Parts};
+use crate::dispatcher::{Parts, thread};
 use crate::handlers::shutdown::ShutdownSender;
 use crate::handlers::{Handlers, Identity, Writing};
 use crate::lines::Lines;
 use crate::nodes::{LocalNode, NodeEvent, local};
 use crate::server::Listening;
+use crate::snapshot::remains::Remain;
 use crate::snapshot::snapshotter::{self, SnapshotHandle, Snapshotter};
 use crate::snapshot::source::Source;
+use crate::snapshot::spill::Spill;
 use crate::store::home::Home;
-use crate::store::image::{Checkpointer, Copier};
-use crate::store::reader::Reader;
+use crate::store::image::Checkpointer;
+use crate::store::moving::Mover;
+use crate::store::residence::Residence;
 use crate::store::tables::snapshot::Author;
 use crate::store::writer::Writer;
 use crate::sys;
@@ -36,6 +40,8 @@ pub(super) struct Built {
     pub(super) opened: Opened,
     /// The jobs that have not started when it ends are canceled: nobody would go on with them.
     pub(super) private: bool,
+    /// It lives only to bring home what was left.
+    pub(super) recover: bool,
 }
 
 /// What owns the truth; nothing in a daemon that only reads.
@@ -49,8 +55,12 @@ pub(super) struct CoreWriting {
     /// Closed when its thread has ended, whatever ended it.
     pub(super) dispatcher_gone: oneshot::Receiver<()>,
     pub(super) node: LocalNode,
+    pub(super) residence: Residence,
     pub(super) snapshots: SnapshotHandle,
     pub(super) snapshotter: JoinHandle<()>,
+    /// How to save elsewhere what would be gone; none for a database on disk.
+    pub(super) spill: Option<Spill>,
+    pub(super) stdout: Lines,
     pub(super) snapshot_timeout: std::time::Duration,
 }
 
@@ -96,30 +106,34 @@ pub(super) fn build(
     let host = sys::host::host_name().map_err(StartError::system("name this host"))?;
     let identity = Identity {
         socket: config.socket.clone(),
-        database: opened.home.describe(),
         in_memory: opened.home.is_memory(),
         host: host.clone(),
         started_at: Timestamp::now(),
     };
-    let private = config.lifeline;
+    let (private, recover) = (config.lifeline, config.recover);
     let writing = match &config.database {
         Database::ReadOnly(_) => None,
         _ => Some(build_writing(config, &opened, host, stdout)?),
     };
-    // What they hold is recorded now.
-    std::mem::take(&mut opened.remains).clear();
+    let residence = match &writing {
+        Some(writing) => writing.residence.clone(),
+        None => Residence::open(&opened.home, &opened.staging)?,
+    };
+    // What they hold is recorded now, or at the place of our snapshots.
+    std::mem::take(&mut opened.begun).clear();
+    opened.taken.superseded.drain(..).for_each(Remain::remove);
     let handlers = Handlers {
         writing: writing.as_ref().map(|writing| Writing {
             dispatcher: writing.dispatcher.clone(),
             node: writing.node.clone(),
             snapshots: writing.snapshots.clone(),
         }),
-        reader: Reader::open(&opened.home)?,
+        residence,
         shutdown,
         identity,
     };
     let front = build_front(listening, handlers);
-    Ok(Built { core: Core { writing }, front, opened, private })
+    Ok(Built { core: Core { writing }, front, opened, private, recover })
 }
 
 fn build_writing(
@@ -135,6 +149,8 @@ fn build_writing(
         boot_id: sys::host::boot_id().map_err(StartError::system("name this boot"))?,
         pid: std::process::id(),
     };
+    let residence = Residence::open(&opened.home, &opened.staging)?;
+    let wish = Arc::new(Notify::new());
     let (inputs, receiver) = channel();
     let journal = opened.staging.join(JOURNAL_NAME);
     let dispatcher = DispatcherHandle::new(inputs);
@@ -147,49 +163,67 @@ fn build_writing(
             local::start(&journal, move |event: NodeEvent| dispatcher.send(Input::Node(event)))
         })
     };
+    if config.recover {
+        // Before there is a worker that could be given a job.
+        let stop = StopRequest { cancel_waiting: false, grace: None, ended: None };
+        dispatcher.send(Input::Stop(stop));
+    }
     let node = LocalNode::new(start_worker().map_err(StartError::system("start a worker"))?);
-    let unfinished = if config.lifeline { Unfinished::Settle } else { Unfinished::Resume };
-    let mut owner = Dispatcher::new(Parts {
+    let settles = config.lifeline || (config.recover && opened.taken.private);
+    let unfinished = if settles { Unfinished::Settle } else { Unfinished::Resume };
+    let parts = Parts {
         store,
         node: node.clone(),
         start_worker,
         journal,
         host,
         socket: config.socket.display().to_string(),
-    });
-    owner.restore(unfinished, &opened.remains.begun).map_err(|error| {
+        mover: Mover::new(&opened.home, residence.clone(), purpose(&config)),
+        save: {
+            let wish = wish.clone();
+            Box::new(move || wish.notify_one())
+        },
+    };
+    let begun = opened.begun.attempts.clone();
+    let dispatcher_gone = thread::start(parts, receiver, unfinished, begun).map_err(|error| {
         StartError::new(1, format!("cannot restore {}: {error}", opened.home.describe()))
     })?;
-    let (alive, dispatcher_gone) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("dispatcher".to_owned())
-        .spawn(move || {
-            let _alive = alive;
-            owner.run(&receiver);
-        })
-        .map_err(StartError::system("start a thread"))?;
+    let source = source(opened, &residence, &config)?;
+    let spill = opened.home.is_memory().then(|| Spill {
+        dispatcher: dispatcher.clone(),
+        source: source.clone(),
+        author: author.clone(),
+        target: config.snapshot.clone(),
+        places: config.spill,
+        home: opened.home.file(),
+    });
     let (snapshotter, snapshots) = Snapshotter::new(snapshotter::Parts {
         dispatcher: dispatcher.clone(),
-        source: source(opened, &config)?,
+        source,
         author,
         target: config.snapshot,
+        last: opened.there.clone(),
         database: opened.home.file(),
         keep: config.keep,
         interval: config.interval,
         stdout: stdout.clone(),
     });
+    tokio::spawn(save_on(wish, snapshots.clone()));
     Ok(CoreWriting {
         dispatcher,
         dispatcher_gone,
         node,
+        residence,
         snapshots,
         snapshotter: tokio::spawn(snapshotter.run()),
+        spill,
+        stdout: stdout.clone(),
         snapshot_timeout: config.snapshot_timeout,
     })
 }
 
 /// Chooses how the database is copied.
-fn source(opened: &Opened, config: &Config) -> Result<Source, StartError> {
+fn source(opened: &Opened, residence: &Residence, config: &Config) -> Result<Source, StartError> {
     use std::sync::Mutex;
     if let Home::File(path) = &opened.home
         && *path == config.snapshot
@@ -197,10 +231,15 @@ fn source(opened: &Opened, config: &Config) -> Result<Source, StartError> {
         let checkpointer = Checkpointer::open(&opened.home, &opened.staging)?;
         return Ok(Source::InPlace(Arc::new(Mutex::new(checkpointer))));
     }
-    Ok(match Copier::open(&opened.home, &opened.staging)? {
-        Some(copier) => Source::Copier(Arc::new(Mutex::new(copier))),
-        None => Source::Owner,
-    })
+    Ok(Source::resident(residence.clone()))
+}
+
+/// Takes a snapshot whenever `wish` is notified.
+async fn save_on(wish: Arc<Notify>, snapshots: SnapshotHandle) {
+    loop {
+        wish.notified().await;
+        snapshots.trigger();
+    }
 }
 
 fn build_front(mut listening: Listening, handlers: Handlers) -> Front {

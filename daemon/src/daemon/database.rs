@@ -1,26 +1,23 @@
 //! Finds the database a home, and loads into it what an earlier daemon left.
 
-use std::collections::HashSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use torc_protocol::id::AttemptId;
-use torc_protocol::journal;
 use torc_protocol::paths::{self, DATABASE_NAME};
+use torc_protocol::view::SnapshotView;
 
 use crate::config::{Config, Database};
+use crate::daemon::begun::{self, Begun};
 use crate::daemon::start_error::StartError;
+use crate::daemon::takeover::{self, Found};
 use crate::snapshot::aside;
-use crate::snapshot::lease::{Lease, Predecessor};
-use crate::snapshot::load::{self, Loaded};
-use crate::store::home::{Home, PrivateDir};
+use crate::snapshot::lease::Lease;
+use crate::snapshot::remains::{Remain, memory_parents};
+use crate::store::home::Home;
 use crate::store::image;
+use crate::store::private_dir::{PrivateDir, Purpose};
+use crate::store::room;
 use crate::store::verify::{self, VerifyError};
-use crate::sys;
-
-/// The name of the worker's journal in a directory of ours.
-pub(super) const JOURNAL_NAME: &str = "begun";
 
 /// A home, and a private directory for copies on their way to disk.
 #[derive(Debug)]
@@ -34,38 +31,43 @@ pub(super) struct Opened {
     pub(super) load: Option<PathBuf>,
     /// What keeps other daemons away from what we write.
     pub(super) leases: Vec<Lease>,
-    /// What daemons that died over this database have left.
-    pub(super) remains: Remains,
+    /// What workers of daemons that died over this database had begun.
+    pub(super) begun: Begun,
+    /// What is at the place of our snapshots, as far as it was loaded.
+    pub(super) there: Option<SnapshotView>,
+    /// What dead daemons have left of this database.
+    pub(super) taken: Taken,
 }
 
-/// What a daemon that died over a database has left in memory.
+/// What dead daemons have left of our database.
 #[derive(Debug, Default)]
-pub(super) struct Remains {
-    /// The attempts that its worker had begun.
-    pub(super) begun: HashSet<AttemptId>,
-    dirs: Vec<PathBuf>,
-}
-
-impl Remains {
-    /// Removes it, once it is recorded. A directory with a database in it stays: that may be wanted.
-    pub(super) fn clear(self) {
-        for dir in self.dirs.iter().filter(|dir| !dir.join(DATABASE_NAME).exists()) {
-            // Another daemon may be sweeping at the same time.
-            let _ = fs::remove_dir_all(dir);
-        }
-    }
+pub(super) struct Taken {
+    /// It was gone on from. What of it is a file of its own goes when a snapshot of ours has it.
+    pub(super) newest: bool,
+    /// Whoever had it lived only as long as a command did.
+    pub(super) private: bool,
+    /// May go when the snapshot at the end is durable.
+    pub(super) until_saved: Vec<Remain>,
+    /// May go when what their workers had begun is recorded.
+    pub(super) superseded: Vec<Remain>,
 }
 
 impl Opened {
     /// A home that is not itself in the private directory.
     fn new(home: Home, dir: PrivateDir) -> Self {
+        Self { staging: dir.path().to_owned(), _staging_dir: Some(dir), ..Self::bare(home) }
+    }
+
+    fn bare(home: Home) -> Self {
         Self {
             home,
-            staging: dir.path().to_owned(),
-            _staging_dir: Some(dir),
+            staging: PathBuf::new(),
+            _staging_dir: None,
             load: None,
             leases: Vec::new(),
-            remains: Remains::default(),
+            begun: Begun::default(),
+            there: None,
+            taken: Taken::default(),
         }
     }
 }
@@ -76,102 +78,117 @@ impl Opened {
 ///
 /// When there is none, or what is at the snapshot's place cannot be used.
 pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
+    let config = config.clone();
+    // What is at the snapshot's place may be on a file system that takes its time.
+    let opening = tokio::task::spawn_blocking(move || open_now(&config)).await;
+    opening.map_err(|error| StartError::new(1, format!("starting failed: {error}")))?
+}
+
+fn open_now(config: &Config) -> Result<Opened, StartError> {
     let mut held = vec![config.snapshot.clone()];
     if let Database::ReadOnly(path) = &config.database {
-        return read_only(path);
+        return read_only(config, path);
     }
     if let Database::File(path) = &config.database
         && *path != config.snapshot
     {
         held.push(path.clone());
     }
-    let leases = take_leases(held, config.steal).await?;
-    let remains = remains(&leases.iter().filter_map(Lease::predecessor).collect::<Vec<_>>());
-    let opened = match &config.database {
+    let leases = held
+        .iter()
+        .map(|target| Lease::take(target, config.steal))
+        .collect::<Result<Vec<_>, _>>()?;
+    let dead: Vec<_> = leases.iter().filter_map(Lease::predecessor).collect();
+    let mut opened = match &config.database {
         Database::File(path) => on_disk(config, path)?,
-        Database::PureMemory => in_memory(config, false).await?,
-        Database::Memory | Database::ReadOnly(_) => {
-            in_memory(config, paths::memory_dir().is_some()).await?
-        }
+        Database::PureMemory => in_memory(config, None)?,
+        Database::Memory | Database::ReadOnly(_) => in_memory(config, place(config).as_deref())?,
     };
-    Ok(Opened { leases, remains, ..opened })
-}
-
-async fn take_leases(targets: Vec<PathBuf>, steal: bool) -> Result<Vec<Lease>, StartError> {
-    let taking = tokio::task::spawn_blocking(move || {
-        targets.iter().map(|target| Lease::take(target, steal)).collect::<Result<Vec<_>, _>>()
-    });
-    let taken =
-        taking.await.map_err(|error| StartError::new(1, format!("starting failed: {error}")))?;
-    Ok(taken?)
+    opened.begun.add(Begun::of(&purpose(config).target, &dead));
+    Ok(Opened { leases, ..opened })
 }
 
 fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
     if config.fresh {
         set_aside(path)?;
     }
-    Ok(Opened::new(Home::File(path.to_owned()), private_dir()?))
+    Ok(Opened::new(Home::File(path.to_owned()), private_dir(config)?))
 }
 
-async fn in_memory(config: &Config, on_tmpfs: bool) -> Result<Opened, StartError> {
-    if config.fresh {
-        set_aside(&config.snapshot)?;
-    }
-    let dir = private_dir()?;
-    let staging = dir.path().to_owned();
-    let into = staging.join(if on_tmpfs { DATABASE_NAME } else { "loaded.db" });
-    let found = load(&config.snapshot, &into).await?;
-    if on_tmpfs {
-        let home = Home::Tmpfs(dir);
-        return Ok(Opened {
-            home,
-            staging,
-            _staging_dir: None,
-            load: None,
-            leases: Vec::new(),
-            remains: Remains::default(),
-        });
-    }
-    Ok(Opened { load: found.then_some(into), ..Opened::new(Home::Memory, dir) })
-}
-
-/// Loads the newest good snapshot, and returns whether there was one.
-async fn load(target: &Path, into: &Path) -> Result<bool, StartError> {
-    let (target, into) = (target.to_owned(), into.to_owned());
-    let loaded = tokio::task::spawn_blocking(move || load::load(&target, &into)).await;
-    let loaded = loaded.map_err(|error| StartError::new(1, format!("loading failed: {error}")))?;
-    match loaded? {
-        Loaded::Nothing => Ok(false),
-        Loaded::Snapshot { path, generation, quarantined, .. } => {
-            tracing::info!("loaded snapshot {generation} from {}", path.display());
-            for damaged in quarantined {
-                tracing::warn!(
-                    "a newer snapshot is damaged and is now {}; went back to {}",
-                    damaged.display(),
-                    path.display()
-                );
-            }
-            Ok(true)
+/// Returns the tmpfs with room for the database that we begin with; none where SQLite's own memory
+/// has to do.
+fn place(config: &Config) -> Option<PathBuf> {
+    match room::place(2 * bytes_there(config), &paths::memory_dirs()) {
+        Ok(place) => Some(place),
+        Err(short) => {
+            tracing::warn!(
+                "{short}; so the database is in SQLite's own memory, and is gone if torcd is killed; \
+                 hint: make room there, or keep it on disk with `--database FILE`"
+            );
+            None
         }
     }
 }
 
-fn read_only(path: &Path) -> Result<Opened, StartError> {
+/// Returns how large the database at the place of our snapshots is.
+fn bytes_there(config: &Config) -> u64 {
+    fs::metadata(&config.snapshot).map_or(0, |there| there.len())
+}
+
+fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError> {
+    if config.fresh {
+        set_aside(&config.snapshot)?;
+    }
+    let on_tmpfs = place.is_some();
+    let dir = match place {
+        Some(place) => private_dir_in(place, config)?,
+        None => private_dir(config)?,
+    };
+    let into = dir.path().join(if on_tmpfs { DATABASE_NAME } else { "loaded.db" });
+    let mut begun = Begun::default();
+    let Found { there, left } = takeover::find(config, &into)?;
+    left.superseded.iter().filter_map(Remain::dir).for_each(|dir| begun.read(dir));
+    let mut taken = Taken { superseded: left.superseded, ..Taken::default() };
+    let mut loaded = there.is_some();
+    let mut home = dir;
+    if let Some(newest) = left.newest {
+        taken.newest = true;
+        taken.private = newest.purpose().is_some_and(|purpose| purpose.private);
+        loaded = true;
+        home = match takeover::adopt(newest, home, &purpose(config), &into, on_tmpfs)? {
+            (home, None) => {
+                begun.take_over(home.path()).map_err(StartError::system("rename notes of ours"))?;
+                home
+            }
+            (home, Some(remain)) => {
+                remain.dir().into_iter().for_each(|dir| begun.read(dir));
+                taken.until_saved.push(remain);
+                home
+            }
+        };
+    }
+    let opened = if on_tmpfs {
+        let staging = home.path().to_owned();
+        Opened { staging, ..Opened::bare(Home::Tmpfs(home)) }
+    } else {
+        Opened { load: loaded.then_some(into), ..Opened::new(Home::Memory, home) }
+    };
+    Ok(Opened { begun, there, taken, ..opened })
+}
+
+fn read_only(config: &Config, path: &Path) -> Result<Opened, StartError> {
     let refused = |reason: String| {
         StartError::new(2, format!("cannot read {}: {reason}", path.display()))
             .hint("name a database that torc has written, with `--db FILE`")
     };
-    let dir = private_dir()?;
+    let dir = private_dir(config)?;
     let staging = dir.path().to_owned();
     // One that a daemon works on, or died over, is read from a copy: the file alone lacks what is
     // in its log.
     let log = PathBuf::from(format!("{}-wal", path.display()));
     let shown = if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        let copy = staging.join(DATABASE_NAME);
-        fs::copy(path, &copy)
-            .and_then(|_| fs::copy(&log, staging.join("torc.db-wal")))
-            .map_err(|error| refused(error.to_string()))?;
-        image::merge_log(&copy).map_err(|error| refused(error.to_string()))?;
+        let copy = staging.join("shown.db");
+        image::copy_with_log(path, &copy).map_err(|error| refused(error.to_string()))?;
         copy
     } else {
         path.to_owned()
@@ -180,6 +197,7 @@ fn read_only(path: &Path) -> Result<Opened, StartError> {
         VerifyError::Newer(_) => refused(error.to_string()).hint("use the torc that wrote it"),
         _ => refused(error.to_string()),
     })?;
+    takeover::tell_of_newer(config, path, &shown);
     Ok(Opened::new(Home::ReadOnly(shown), dir))
 }
 
@@ -197,65 +215,30 @@ fn set_aside(path: &Path) -> Result<(), StartError> {
     }
 }
 
+/// Returns what the directories of this daemon are for: the place of its record.
+pub(super) fn purpose(config: &Config) -> Purpose {
+    let target = match &config.database {
+        Database::File(path) => path,
+        Database::Memory | Database::PureMemory | Database::ReadOnly(_) => &config.snapshot,
+    };
+    Purpose { target: target.clone(), private: config.lifeline }
+}
+
 /// Makes a directory of our own in memory, or where there is none that can be trusted, beside the
 /// socket.
-fn private_dir() -> Result<PrivateDir, StartError> {
-    let parent = match paths::memory_dir() {
-        Some(dir) => dir,
-        None => paths::runtime_dir().map_err(|error| StartError::new(1, error.to_string()))?,
+fn private_dir(config: &Config) -> Result<PrivateDir, StartError> {
+    let parent = match room::place(bytes_there(config), &memory_parents()) {
+        Ok(parent) => parent,
+        Err(_) => paths::runtime_dir().map_err(|error| StartError::new(1, error.to_string()))?,
     };
-    sweep(&parent);
-    let pid = std::process::id();
-    let ours = Predecessor { pid, start: sys::process::start_time(pid).unwrap_or(0) };
-    let prefix = dir_prefix(ours);
-    let mut number = 0;
-    loop {
-        match PrivateDir::create(&parent, &format!("{prefix}{number}")) {
-            Ok(dir) => return Ok(dir),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(error) => {
-                let message = format!("cannot make a directory in {}: {error}", parent.display());
-                return Err(StartError::new(1, message)
-                    .hint("make room in memory, or keep the database on disk with `--database`"));
-            }
-        }
-    }
+    private_dir_in(&parent, config)
 }
 
-/// Returns how the names of the directories of a daemon begin.
-fn dir_prefix(daemon: Predecessor) -> String {
-    format!("{}-{}-", daemon.pid, daemon.start)
-}
-
-/// Finds what daemons that died have left in memory.
-fn remains(predecessors: &[Predecessor]) -> Remains {
-    let prefixes: Vec<_> = predecessors.iter().copied().map(dir_prefix).collect();
-    let is_theirs = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    let parent = paths::memory_dir().or_else(|| paths::runtime_dir().ok());
-    let entries = parent.and_then(|parent| fs::read_dir(parent).ok());
-    let mut remains = Remains::default();
-    for entry in entries.into_iter().flatten().flatten() {
-        if entry.file_name().to_str().is_some_and(is_theirs) {
-            let noted = fs::read(entry.path().join(JOURNAL_NAME)).unwrap_or_default();
-            remains.begun.extend(journal::attempts(&noted));
-            remains.dirs.push(entry.path());
-        }
-    }
-    remains
-}
-
-/// Removes what killed daemons have left here, unless it holds a database, which may be wanted, or
-/// notes of what their workers had begun, which the next daemon on their database needs.
-fn sweep(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.split_once('-')?.0.parse().ok());
-        let dead = pid.is_some_and(|pid| !sys::host::process_exists(pid));
-        let notes = fs::metadata(entry.path().join(JOURNAL_NAME));
-        let is_wanted = notes.is_ok_and(|notes| notes.len() > 0);
-        if dead && !is_wanted && !entry.path().join(DATABASE_NAME).exists() {
-            // Another daemon may be sweeping too.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+fn private_dir_in(parent: &Path, config: &Config) -> Result<PrivateDir, StartError> {
+    memory_parents().iter().for_each(|parent| begun::sweep(parent));
+    PrivateDir::create(parent, &purpose(config)).map_err(|error| {
+        let message = format!("cannot make a directory in {}: {error}", parent.display());
+        StartError::new(1, message)
+            .hint("make room in memory, or keep the database on disk with `--database`")
+    })
 }

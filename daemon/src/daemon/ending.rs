@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
+use torc_protocol::paths;
 use torc_protocol::response::SnapshotProgress;
 use torc_protocol::time::Span;
-use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
+use torc_protocol::view::{Kept, SnapshotFailure, SnapshotPhase};
 use torc_protocol::worker::WorkerRequest;
 
 use crate::daemon::build::{Built, CoreWriting, Front};
@@ -16,6 +17,7 @@ use crate::dispatcher::input::{Input, StopRequest};
 use crate::handlers::shutdown::ShutdownRequest;
 use crate::signals::{Signals, Wish};
 use crate::snapshot::lease::Lease;
+use crate::snapshot::remains::Remain;
 use crate::store::home::Home;
 
 /// What had to be saved is on disk.
@@ -45,26 +47,36 @@ pub(super) async fn end(
     signals: &mut Signals,
     shutdowns: &mut mpsc::UnboundedReceiver<ShutdownRequest>,
 ) -> u8 {
-    let Built { core, front, mut opened, private } = built;
+    let Built { core, front, mut opened, private, recover } = built;
     let mut hurry = Hurry { signals, shutdowns, clients: end.client.into_iter().collect() };
-    let Some(writing) = core.writing else {
+    let Some(mut writing) = core.writing else {
         hurry.tell(&SnapshotProgress::Nothing);
         goodbye(front, hurry.clients).await;
         return DONE;
     };
     stop_jobs(&writing, private, end.grace, &mut hurry).await;
-    let (mut outcome, hung) = match save(&writing, &mut hurry).await {
-        Ok(last) => (Ok(last), false),
-        Err(Unsaved { failure, hung }) => (Err(failure), hung),
-    };
-    if outcome.is_ok() && writing.dispatcher.ask(|reply| Input::Recorded { reply }).await.is_err() {
-        outcome = Err(unsaved(&writing, "the database took no more changes".to_owned()));
-    }
-    if let Err(failure) = &mut outcome {
-        keep(&mut opened.home, failure);
-        if hurry.clients.is_empty() {
-            tracing::error!("{}", failure.reason);
+    hurry.tell(&SnapshotProgress::Limit(writing.snapshot_timeout.into()));
+    let saved = save(&writing, &mut hurry).await;
+    let hung = matches!(saved, Err(Unsaved { hung: true, .. }));
+    let outcome = match saved {
+        Ok(last) => {
+            opened.taken.until_saved.drain(..).for_each(Remain::remove);
+            match writing.dispatcher.ask(|reply| Input::Recorded { reply }).await {
+                Ok(()) => Ok(last),
+                Err(error) => Err(unsaved(&writing, error.message)),
+            }
         }
+        Err(Unsaved { mut failure, .. }) => {
+            failure.kept = match opened.taken.until_saved.first() {
+                // What was to be brought home stays as it was, and ours has nothing more.
+                Some(left) if recover => Some(as_before(left)),
+                _ => rescue(&mut writing, &mut opened.home, &mut hurry).await,
+            };
+            Err(failure)
+        }
+    };
+    if let Err(failure) = &outcome {
+        tell_of(failure, hung, &writing, hurry.clients.is_empty());
     }
     hurry.tell(&match &outcome {
         Ok(last) => last.clone(),
@@ -194,14 +206,44 @@ fn unsaved(writing: &CoreWriting, reason: String) -> SnapshotFailure {
     SnapshotFailure { path, phase: SnapshotPhase::Waiting, errno: None, reason, kept: None }
 }
 
-/// Lets a database in memory stay, because it is nowhere else, and says where.
-fn keep(home: &mut Home, failure: &mut SnapshotFailure) {
-    if let Some(file) = home.file()
-        && let Home::Tmpfs(dir) = home
-    {
-        dir.keep();
-        let stays = format!("; the database stays in memory, in {}", file.display());
-        failure.reason.push_str(&stays);
+/// Saves a database in memory elsewhere, or else lets it stay where it is, and returns where; none
+/// for one on disk, and for one that is lost.
+async fn rescue(writing: &mut CoreWriting, home: &mut Home, hurry: &mut Hurry<'_>) -> Option<Kept> {
+    // The snapshot that hangs is left behind.
+    writing.snapshotter.abort();
+    let mut spill = writing.spill.take()?;
+    spill.home = writing.residence.file();
+    let kept = tokio::select! {
+        kept = spill.run() => kept,
+        _ = hurry.wanted() => None,
+    };
+    if kept.is_some() {
+        return kept;
+    }
+    let file = writing.residence.keep(home)?;
+    Some(Kept { path: file.display().to_string(), in_memory: true })
+}
+
+fn as_before(left: &Remain) -> Kept {
+    let path = left.database();
+    Kept { path: path.display().to_string(), in_memory: path.parent().is_some_and(paths::is_tmpfs) }
+}
+
+/// Says on standard output, and in the log where no client is told, that the record is not at its
+/// place, and where it is.
+fn tell_of(failure: &SnapshotFailure, hung: bool, writing: &CoreWriting, log: bool) {
+    if hung {
+        let reason = failure.reason.replace('\n', " ");
+        writing.stdout.say(format!("TORC_SNAPSHOT_FAILED={}: {reason}", failure.path));
+    }
+    if let Some(kept) = &failure.kept {
+        writing.stdout.say(format!("TORC_SNAPSHOT_KEPT={}", kept.path));
+    }
+    if log {
+        let kept = failure.kept.as_ref().map_or_else(String::new, |kept| {
+            format!("; the record is in {}, `torcctl snapshot recover` brings it home", kept.path)
+        });
+        tracing::error!("{} is not safe: {}{kept}", failure.path, failure.reason);
     }
 }
 
@@ -233,6 +275,7 @@ async fn release(leases: Vec<Lease>, hung: bool) {
 async fn close(writing: CoreWriting) {
     writing.snapshotter.abort();
     let _ = writing.snapshotter.await;
+    drop((writing.residence, writing.spill));
     let (closed, wait) = oneshot::channel();
     writing.dispatcher.send(Input::Close { closed });
     let _ = timeout(GOODBYE, wait).await;

@@ -1,14 +1,17 @@
 //! The composition root: builds everything from the bottom up, waits for the end, and takes it down
 //! from the top.
 //!
-//! - `database`: finds the database a home, and loads what an earlier daemon left.
+//! - `database`: finds the database a home; `takeover`: and what it begins with; `begun`: what the
+//!   workers of dead daemons had begun.
 //! - `build`: the parts, each with what it needs of those below.
 //! - `ending`: stop the jobs, save, say goodbye, close.
 
+mod begun;
 mod build;
 mod database;
 mod ending;
 mod start_error;
+mod takeover;
 
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ pub use crate::daemon::start_error::StartError;
 /// The grace of jobs when whoever started us is gone, or the system asks us to end.
 const END_GRACE: Span = Span(5_000_000);
 /// How long lines have to get out at the very end.
-const FLUSH: Duration = Duration::from_millis(200);
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// Runs a daemon until it is told to end, and returns its exit code.
 ///
@@ -72,14 +75,29 @@ async fn serve(
     mut signals: Signals,
     mut lifeline: Option<pipe::Receiver>,
 ) -> Result<u8, StartError> {
-    let opened = database::open(&config).await?;
+    let opened = tokio::select! {
+        opened = database::open(&config) => opened?,
+        // The file system of the target may not answer, and there is nothing to save yet.
+        () = unwanted(&mut signals, &mut lifeline) => {
+            return Err(StartError::new(1, "told to end before the database was loaded"));
+        }
+    };
     let (shutdown, mut shutdowns) = mpsc::unbounded_channel();
     let stdout =
         Lines::to(std::io::stdout(), "stdout").map_err(StartError::system("start a thread"))?;
     let socket = config.socket.display().to_string();
+    let (recover, taken) = (config.recover, opened.taken.newest);
     let mut built = build::build(config, opened, listening, shutdown, &stdout)?;
     stdout.say(format!("TORCD_READY socket={socket} pid={}", std::process::id()));
+    if taken && !recover {
+        // It is nowhere but here.
+        built.core.trigger_snapshot();
+    }
     let end = loop {
+        if recover {
+            // All that is wanted comes at the end.
+            break End { grace: Some(END_GRACE), client: None };
+        }
         tokio::select! {
             wish = signals.next() => match wish {
                 Wish::Snapshot => built.core.trigger_snapshot(),
@@ -98,6 +116,18 @@ async fn serve(
     let code = ending::end(built, end, &mut signals, &mut shutdowns).await;
     stdout.flush(FLUSH);
     Ok(code)
+}
+
+/// Waits until we are told to end, before there is anything to end.
+async fn unwanted(signals: &mut Signals, lifeline: &mut Option<pipe::Receiver>) {
+    loop {
+        tokio::select! {
+            wish = signals.next() => if wish == Wish::End {
+                return;
+            },
+            () = cut(lifeline) => return,
+        }
+    }
 }
 
 /// Waits until whoever holds the other end of our standard input is gone.

@@ -3,7 +3,7 @@
 //! What is let in here can be recorded, fits into the frames that bring it to a worker and to those
 //! who list it, and can start some day.
 
-use torc_protocol::request::SubmitFiles;
+use torc_protocol::request::{Submit, SubmitFiles};
 use torc_protocol::response::{ErrorCode, RequestError};
 use torc_protocol::spec::{Command, Environment, JobSettings, JobSpec, RunOptions, WorkflowSpec};
 use torc_protocol::time::{Span, Timestamp};
@@ -247,6 +247,16 @@ pub(super) fn command_bytes(command: &Command) -> usize {
         Command::Line(line) => line.len(),
         Command::Argv(argv) => argv.iter().map(|word| word.len() + ENTRY).sum(),
     }
+}
+
+/// Checks what names a submission for good.
+pub(super) fn check_key(key: &str) -> Result<(), RequestError> {
+    if key.is_empty() || key.len() > Submit::MAX_KEY {
+        let (length, limit) = (key.len(), Submit::MAX_KEY);
+        let message = format!("the key of a submission is {length} bytes long, not 1 to {limit}");
+        return Err(invalid(message).hint("take a random one, such as a UUID"));
+    }
+    Ok(())
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), RequestError> {

@@ -170,7 +170,9 @@ impl Dispatcher {
     /// Kills what is left of the jobs of a worker that died; not on this thread, for the kernel may
     /// take its time.
     fn end_orphans(&self) {
-        let groups: Vec<u32> = self.in_flight.values().filter_map(|flight| flight.pid).collect();
+        let mut groups: Vec<u32> =
+            self.in_flight.values().filter_map(|flight| flight.pid).collect();
+        groups.push(self.node.worker().group());
         let mark = format!("{}={}", paths::SOCKET_VARIABLE, self.socket);
         let ending = std::thread::Builder::new().name("orphans".to_owned());
         if let Err(error) = ending.spawn(move || sys::process::end_orphans(&groups, &mark)) {

@@ -1,7 +1,5 @@
 //! What clients and the snapshotter ask, submissions and watches aside.
 
-use std::fs::File;
-
 use torc_protocol::id::{Generation, JobId, WorkflowId};
 use torc_protocol::request::{Cancel, JobSelector, WorkflowSelector};
 use torc_protocol::response::{Canceled, ErrorCode, RequestError};
@@ -14,8 +12,9 @@ use torc_protocol::worker::WorkerRequest;
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::actions::job_counts;
 use crate::dispatcher::input::{Reply, StopRequest, Totals};
-use crate::dispatcher::turn::{Turn, not_recorded};
+use crate::dispatcher::turn::{Turn, not_recorded, not_recorded_since};
 use crate::engine::job::{JobKey, State, WorkflowKey};
+use crate::store::sql::Connection;
 use crate::store::tables::job;
 use crate::store::tables::snapshot::{self, Author};
 
@@ -116,14 +115,28 @@ impl Dispatcher {
         path: &str,
         reply: Reply<(Generation, u64)>,
     ) {
-        // In the transaction of this turn: the snapshot holds it, and all before it.
         let changes = self.store.changes() + 1;
-        let begun = self.store.all_or_nothing(|connection| {
+        let begin = |connection: &Connection| {
             snapshot::begin(connection, author, changes, path, Timestamp::now())
-        });
-        match begun {
+        };
+        if self.broken.is_some() {
+            // What was acknowledged is all there, and can still be brought to safety.
+            let begun = self.store.at_last(begin).map(|generation| (generation, changes));
+            let _ = reply.send(begun.map_err(|error| not_recorded(&error.to_string())));
+            return;
+        }
+        // In the transaction of this turn: the snapshot holds it, and all before it.
+        match self.store.all_or_nothing(begin) {
             Ok(generation) => self.turn.reply(reply, (generation, changes)),
             Err(error) => Turn::refuse(reply, not_recorded(&error.to_string())),
+        }
+    }
+
+    /// Answers when all that came in before is recorded.
+    pub(super) fn recorded(&mut self, reply: Reply<()>) {
+        match &self.broken {
+            None => self.turn.reply(reply, ()),
+            Some(reason) => Turn::refuse(reply, not_recorded_since(reason)),
         }
     }
 
@@ -137,15 +150,6 @@ impl Dispatcher {
         });
         if let Err(error) = stored {
             tracing::warn!("cannot record what became of snapshot {generation}: {error}");
-        }
-    }
-
-    pub(super) fn serialize(&mut self, mut into: File, reply: Reply<File>) {
-        match self.store.serialize(&mut into) {
-            Ok(()) => self.turn.reply(reply, into),
-            Err(error) => {
-                Turn::refuse(reply, RequestError::new(ErrorCode::Internal, error.to_string()));
-            }
         }
     }
 

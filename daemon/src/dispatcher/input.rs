@@ -1,6 +1,5 @@
 //! What comes in to the dispatcher, and the handle by which others send it.
 
-use std::fs::File;
 use std::sync::mpsc;
 
 use tokio::sync::oneshot;
@@ -18,6 +17,7 @@ use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotView, WorkflowView
 
 use crate::event_bus::Subscription;
 use crate::nodes::NodeEvent;
+use crate::store::shadow::Shadow;
 use crate::store::sql::Connection;
 use crate::store::tables::snapshot::Author;
 
@@ -31,8 +31,10 @@ pub enum Input {
     Begin {
         /// Its head.
         spec: Box<WorkflowSpec>,
-        /// Its number.
-        reply: Reply<WorkflowId>,
+        /// What names it for good.
+        key: Option<String>,
+        /// That it is begun, or that it need not be.
+        reply: Reply<Begun>,
     },
     /// Add files and user data to a submission.
     AddFiles {
@@ -58,7 +60,7 @@ pub enum Input {
         draft: WorkflowId,
         /// Whether to watch it from its first event on.
         watch: bool,
-        /// What was submitted.
+        /// What was submitted; without a watch when it existed.
         reply: Reply<(Submitted, Option<Subscription>)>,
     },
     /// Forget a submission.
@@ -138,12 +140,12 @@ pub enum Input {
         /// What became of it.
         outcome: Result<SnapshotView, SnapshotFailure>,
     },
-    /// Copy a database that only its owner can read.
-    Serialize {
-        /// Into this file.
-        into: File,
-        /// The file again.
-        reply: Reply<File>,
+    /// Copy a database that only its owner can read, little by little.
+    Copy {
+        /// Over this.
+        into: Shadow,
+        /// The copy.
+        reply: Reply<Shadow>,
     },
     /// Something happened at the node.
     Node(NodeEvent),
@@ -154,6 +156,15 @@ pub enum Input {
         /// Told when it is.
         closed: oneshot::Sender<()>,
     },
+}
+
+/// What has become of the wish to submit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// A submission with this number takes what follows.
+    Draft(WorkflowId),
+    /// This workflow was submitted with the same key.
+    Existing(WorkflowId),
 }
 
 /// A watch that was begun.

@@ -13,30 +13,37 @@
 //! - `attempts`: what the worker reports.
 //! - `submission`, `restart`, `watch`, `control`, `jobs`, `explain`: what clients and the
 //!   snapshotter ask; `admission`: what may be submitted; `activation`: to the engine with it.
+//! - `copying`: copies of a database that only its owner can read, between the turns.
 //! - `hooks`: what a workflow has done beside its jobs.
+//! - `moving`: the database, to where there is room.
 //! - `silence`: a worker that does not do as it is told.
-//! - `restore`: what an earlier daemon left unfinished.
+//! - `thread`: where it runs; `restore`: what an earlier daemon left unfinished.
 
 mod actions;
 mod activation;
 mod admission;
 mod attempts;
 pub mod control;
+mod copying;
 pub mod explain;
 mod hooks;
 pub mod input;
 mod jobs;
+mod moving;
 mod restart;
 pub mod restore;
 mod silence;
 mod submission;
 #[cfg(test)]
 mod tests;
+pub mod thread;
 mod turn;
 mod watch;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +54,7 @@ use torc_protocol::spec::{JobContext, JobSettings, TimeLimit};
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::worker::{LaneId, WorkerRequest};
 
+use crate::dispatcher::copying::CopyRequest;
 use crate::dispatcher::input::{Input, StopRequest};
 use crate::dispatcher::silence::Silence;
 use crate::dispatcher::submission::Draft;
@@ -56,6 +64,8 @@ use crate::engine::submission::Limit;
 use crate::engine::{Engine, Moment};
 use crate::event_bus::EventBus;
 use crate::nodes::{LocalNode, Node};
+use crate::store::moving::Mover;
+use crate::store::sql::Connection;
 use crate::store::tables::action::Action;
 use crate::store::writer::Writer;
 
@@ -82,16 +92,23 @@ pub struct Parts {
     pub host: String,
     /// Where the daemon listens, for the jobs.
     pub socket: String,
+    /// How the database moves to another home.
+    pub mover: Mover,
+    /// Asks for a snapshot, and does not wait for it.
+    pub save: Box<dyn Fn() + Send>,
 }
 
 /// The loop and all that it owns.
 pub(crate) struct Dispatcher {
     engine: Engine,
-    store: Writer,
+    /// Dropped before the store, which closes the database after all others.
+    mover: Mover,
+    store: Writer<Rc<Connection>>,
     bus: EventBus,
     node: LocalNode,
     start_worker: StartWorker,
     journal: PathBuf,
+    save: Box<dyn Fn() + Send>,
     /// The worker has said that it is ready, and is not gone.
     worker_ready: bool,
     /// There will be none any more.
@@ -102,6 +119,8 @@ pub(crate) struct Dispatcher {
     socket: String,
     active: HashMap<WorkflowId, Active>,
     drafts: HashMap<WorkflowId, Draft>,
+    /// Copies that are asked for.
+    copies: VecDeque<CopyRequest>,
     /// Submissions that are still to be removed from the database.
     given_up: Vec<WorkflowId>,
     in_flight: HashMap<AttemptId, InFlight>,
@@ -168,11 +187,13 @@ impl Dispatcher {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             engine: Engine::default(),
-            store: parts.store,
+            store: parts.store.share(),
             bus: EventBus::default(),
             node: parts.node,
             start_worker: parts.start_worker,
             journal: parts.journal,
+            mover: parts.mover,
+            save: parts.save,
             worker_ready: false,
             no_worker: false,
             parked: Vec::new(),
@@ -180,6 +201,7 @@ impl Dispatcher {
             socket: parts.socket,
             active: HashMap::new(),
             drafts: HashMap::new(),
+            copies: VecDeque::new(),
             given_up: Vec::new(),
             in_flight: HashMap::new(),
             last_action_lane: LaneId::MAX,
@@ -193,19 +215,41 @@ impl Dispatcher {
 
     /// Runs until every sender of inputs is gone.
     pub(crate) fn run(mut self, inputs: &Receiver<Input>) {
-        loop {
-            let closed = match inputs.recv_timeout(self.patience()) {
-                Ok(first) => self.take_in(first, inputs),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+        let end = loop {
+            let next = match self.copies.pop_front() {
+                Some(request) => self.copy_between_turns(request, inputs),
+                None => self.run_turn(inputs, self.patience()),
             };
-            self.finish_turn();
-            if let Some(closed) = closed {
-                drop(self);
-                // Whoever waits for it may have given up.
-                let _ = closed.send(());
-                return;
+            if let ControlFlow::Break(end) = next {
+                break end;
             }
+        };
+        drop(self);
+        if let Some(closed) = end {
+            // Whoever waits for it may have given up.
+            let _ = closed.send(());
+        }
+    }
+
+    /// Runs one turn, which waits so long for something to come in. It is the last when all senders
+    /// are gone, or the database is to be closed, which somebody may want to be told.
+    fn run_turn(
+        &mut self,
+        inputs: &Receiver<Input>,
+        patience: Duration,
+    ) -> ControlFlow<Option<oneshot::Sender<()>>> {
+        let closed = match inputs.recv_timeout(patience) {
+            Ok(first) => {
+                self.make_room();
+                self.take_in(first, inputs)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(None),
+        };
+        self.finish_turn();
+        match closed {
+            Some(closed) => ControlFlow::Break(Some(closed)),
+            None => ControlFlow::Continue(()),
         }
     }
 
@@ -237,7 +281,7 @@ impl Dispatcher {
 
     fn apply(&mut self, input: Input) {
         match input {
-            Input::Begin { spec, reply } => self.begin(spec, reply),
+            Input::Begin { spec, key, reply } => self.begin(spec, key, reply),
             Input::AddFiles { draft, added, reply } => self.add_files(draft, &added, reply),
             Input::AddJobs { draft, jobs, reply } => self.add_jobs(draft, &jobs, reply),
             Input::Commit { draft, watch, reply } => self.commit_draft(draft, watch, reply),
@@ -251,13 +295,13 @@ impl Dispatcher {
             Input::Explain { job, reply } => self.explain(&job, reply),
             Input::Cancel { request, reply } => self.cancel(&request, reply),
             Input::Read(read) => read(self.store.reading()),
-            Input::Recorded { reply } => self.turn.reply(reply, ()),
+            Input::Recorded { reply } => self.recorded(reply),
             Input::Totals { reply } => self.totals(reply),
             Input::BeginSnapshot { author, path, reply } => {
                 self.begin_snapshot(&author, &path, reply);
             }
             Input::EndSnapshot { generation, outcome } => self.end_snapshot(generation, &outcome),
-            Input::Serialize { into, reply } => self.serialize(into, reply),
+            Input::Copy { into, reply } => self.copies.push_back(CopyRequest { into, reply }),
             Input::Node(event) => self.node_event(event),
             Input::Stop(request) => self.stop(request),
             // Ends the turn before it gets here.
@@ -279,7 +323,7 @@ impl Dispatcher {
             let recorded = self.record();
             let committed = recorded.and_then(|()| self.store.commit());
             if let Err(error) = committed {
-                self.break_off(&error.to_string());
+                self.break_off(&self.store.explain(&error));
             }
         }
         let turn = std::mem::take(&mut self.turn);
@@ -309,6 +353,7 @@ impl Dispatcher {
         self.broken = Some(reason.to_owned());
         self.bus.cut_all();
         self.stop_all_attempts(None);
+        (self.save)();
     }
 
     /// Stops what a turn that is not recorded wants stopped. What it wants started is not.

@@ -34,7 +34,7 @@ impl Dispatcher {
         match self.try_restart(&request) {
             Ok((view, prepared, jobs)) => {
                 let id = view.id;
-                let live = request.watch.then(|| self.bus.watch(id));
+                let live = request.watch.then(|| self.bus.watch(id)).flatten();
                 let kind = EventKind::WorkflowRestarted { name: view.name, jobs };
                 self.bus.add(id, Timestamp::now(), kind);
                 self.activate(id, prepared);

@@ -3,6 +3,7 @@
 //! Runs once, before the first turn. Whatever was running then is lost: nobody saw its end.
 
 use std::collections::HashSet;
+use std::io;
 
 use thiserror::Error;
 use torc_protocol::id::{AttemptId, WorkflowId};
@@ -33,6 +34,12 @@ pub enum RestoreError {
     /// It cannot be read.
     #[error(transparent)]
     Sqlite(#[from] SqlError),
+    /// There is no thread to do it on.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+    /// The thread has ended before it was done.
+    #[error("the dispatcher has broken down")]
+    Ended,
     /// What became of it cannot be recorded.
     #[error("the database takes no changes: {0}")]
     NotRecorded(String),

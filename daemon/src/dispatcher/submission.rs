@@ -9,17 +9,19 @@ use torc_protocol::request::SubmitFiles;
 use torc_protocol::response::{ErrorCode, RequestError, Submitted};
 use torc_protocol::spec::{ActionSpec, JobSpec, WorkflowSpec};
 use torc_protocol::time::Timestamp;
+use torc_protocol::view::WorkflowView;
 
 use crate::dispatcher::Dispatcher;
+use crate::dispatcher::actions::job_counts;
 use crate::dispatcher::activation::Prepared;
 use crate::dispatcher::admission::{
-    Known, check_files, check_job, check_paths, invalid, path_bytes,
+    Known, check_files, check_job, check_key, check_paths, invalid, path_bytes,
 };
 use crate::dispatcher::hooks;
-use crate::dispatcher::input::{Input, Reply};
+use crate::dispatcher::input::{Begun, Input, Reply};
 use crate::dispatcher::turn::{Turn, not_recorded};
 use crate::engine::graph::{Cycle, Dependencies, Graph, GraphError};
-use crate::engine::job::{Job, State};
+use crate::engine::job::{Job, State, WorkflowKey};
 use crate::event_bus::Subscription;
 use crate::store::sql::{Connection, SqlError, SqlResult, is_duplicate};
 use crate::store::tables::file::{self, FileKey};
@@ -32,6 +34,8 @@ const SLICE: usize = 2_000;
 /// A submission that has not ended.
 pub(super) struct Draft {
     spec: WorkflowSpec,
+    /// What names it for good.
+    key: Option<String>,
     jobs: Vec<Job>,
     ids: Vec<JobId>,
     /// What each job waits for, by places.
@@ -45,9 +49,19 @@ pub(super) struct Draft {
 }
 
 impl Dispatcher {
-    pub(super) fn begin(&mut self, spec: Box<WorkflowSpec>, reply: Reply<WorkflowId>) {
+    pub(super) fn begin(
+        &mut self,
+        spec: Box<WorkflowSpec>,
+        key: Option<String>,
+        reply: Reply<Begun>,
+    ) {
+        match self.existing(key.as_deref()) {
+            Ok(Some(first)) => return self.turn.reply(reply, Begun::Existing(first.id)),
+            Ok(None) => {}
+            Err(error) => return Turn::refuse(reply, error),
+        }
         if !self.worker_ready && self.check_open().is_ok() {
-            self.parked.push(Input::Begin { spec, reply });
+            self.parked.push(Input::Begin { spec, key, reply });
             return;
         }
         if let Err(error) = self.check_open().and_then(|()| self.check_spec(&spec)) {
@@ -63,6 +77,7 @@ impl Dispatcher {
             Ok(id) => {
                 let draft = Draft {
                     spec: *spec,
+                    key,
                     jobs: Vec::new(),
                     ids: Vec::new(),
                     waits_for: Dependencies::default(),
@@ -72,10 +87,18 @@ impl Dispatcher {
                     user_data: Vec::new(),
                 };
                 self.drafts.insert(id, draft);
-                self.turn.reply(reply, id);
+                self.turn.reply(reply, Begun::Draft(id));
             }
             Err(error) => Turn::refuse(reply, not_recorded(&error.to_string())),
         }
+    }
+
+    /// Returns the workflow that was submitted with this key.
+    fn existing(&self, key: Option<&str>) -> Result<Option<WorkflowView>, RequestError> {
+        let Some(key) = key else { return Ok(None) };
+        check_key(key)?;
+        workflow::by_key(self.store.reading(), key)
+            .map_err(|error| not_recorded(&error.to_string()))
     }
 
     pub(super) fn add_files(&mut self, id: WorkflowId, added: &SubmitFiles, reply: Reply<()>) {
@@ -159,10 +182,26 @@ impl Dispatcher {
         let Some(draft) = self.drafts.remove(&id) else {
             return Turn::refuse(reply, no_submission());
         };
+        match self.existing(draft.key.as_deref()) {
+            Ok(None) => {}
+            Ok(Some(first)) => {
+                self.given_up.push(id);
+                // What is not recorded yet is known to the engine alone.
+                let counts = self.engine.counts(WorkflowKey(first.id.0));
+                let jobs = counts.map_or(first.jobs, |counts| job_counts(&counts)).total;
+                let workflow_id = first.id;
+                let submitted = Submitted { workflow_id, jobs, existed: true };
+                return self.turn.reply(reply, (submitted, None));
+            }
+            Err(error) => {
+                self.given_up.push(id);
+                return Turn::refuse(reply, error);
+            }
+        }
         match self.try_commit(id, draft) {
             Ok((prepared, name)) => {
                 let jobs = prepared.jobs.len() as u64;
-                let live = watch.then(|| self.bus.watch(id));
+                let live = watch.then(|| self.bus.watch(id)).flatten();
                 let kind = EventKind::WorkflowSubmitted { name, jobs };
                 self.bus.add(id, Timestamp::now(), kind);
                 self.activate(id, prepared);
@@ -181,7 +220,7 @@ impl Dispatcher {
         id: WorkflowId,
         draft: Draft,
     ) -> Result<(Prepared, String), RequestError> {
-        let Draft { spec, jobs, ids, waits_for, forward, files, .. } = draft;
+        let Draft { spec, key, jobs, ids, waits_for, forward, files, .. } = draft;
         let count = jobs.len();
         let out_of_range =
             |action: &ActionSpec| action.jobs.iter().any(|job| *job as usize >= count);
@@ -201,7 +240,7 @@ impl Dispatcher {
                 kinds.push(hooks::settings());
                 settings::insert_one(connection, id, kinds.len() - 1, &kinds[kinds.len() - 1])?;
             }
-            workflow::publish(connection, id, Timestamp::now())?;
+            workflow::publish(connection, id, key.as_deref(), Timestamp::now())?;
             Ok(actions)
         });
         let actions = actions.map_err(|error| duplicate_or(error, "jobs", "like an action"))?;

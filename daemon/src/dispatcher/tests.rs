@@ -4,6 +4,7 @@
 
 mod attempts;
 mod broken;
+mod copying;
 mod ending;
 mod hooks;
 mod jobs;
@@ -12,6 +13,8 @@ mod restoring;
 mod submitting;
 mod watching;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use tempfile::TempDir;
@@ -30,12 +33,15 @@ use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::view::{JobView, ResultView, WorkflowView};
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
-use super::input::{Input, Reply};
+use super::input::{Begun, Input, Reply};
 use super::{Dispatcher, Parts};
 use crate::event_bus::Subscription;
 use crate::nodes::{LocalNode, Node, NodeEvent};
 use crate::store::home::Home;
+use crate::store::moving::Mover;
+use crate::store::private_dir::Purpose;
 use crate::store::query::results;
+use crate::store::residence::Residence;
 use crate::store::tables::{job, workflow};
 use crate::store::writer::Writer;
 
@@ -46,6 +52,8 @@ struct DispatcherTest {
     requests: UnboundedReceiver<WorkerRequest>,
     /// The requests of workers that were started later.
     later: Receiver<UnboundedReceiver<WorkerRequest>>,
+    /// How often a snapshot was asked for.
+    saves: Arc<AtomicUsize>,
     dir: TempDir,
 }
 
@@ -61,8 +69,13 @@ impl DispatcherTest {
         let dir = tempfile::tempdir().unwrap();
         let (node, requests) = Node::fake();
         let (started, later) = channel();
+        let store = Writer::open(home, None).unwrap();
+        let residence = Residence::open(home, dir.path()).unwrap();
+        let purpose = Purpose { target: dir.path().join("snapshot.db"), private: true };
+        let saves = Arc::new(AtomicUsize::new(0));
+        let counted = saves.clone();
         let parts = Parts {
-            store: Writer::open(home, None).unwrap(),
+            store,
             node: LocalNode::new(node),
             start_worker: Box::new(move || {
                 let (node, requests) = Node::fake();
@@ -72,8 +85,12 @@ impl DispatcherTest {
             journal: dir.path().join("begun"),
             host: "here".to_owned(),
             socket: "/run/torcd.sock".to_owned(),
+            mover: Mover::new(home, residence, purpose),
+            save: Box::new(move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }),
         };
-        Self { dispatcher: Dispatcher::new(parts), requests, later, dir }
+        Self { dispatcher: Dispatcher::new(parts), requests, later, saves, dir }
     }
 
     /// Lets inputs come in together.
@@ -104,7 +121,15 @@ impl DispatcherTest {
     }
 
     fn begin(&mut self, spec: WorkflowSpec) -> Result<WorkflowId, RequestError> {
-        self.ask(|reply| Input::Begin { spec: Box::new(spec), reply })
+        match self.begin_as(None, spec)? {
+            Begun::Draft(id) => Ok(id),
+            Begun::Existing(id) => panic!("workflow {id} has no key"),
+        }
+    }
+
+    fn begin_as(&mut self, key: Option<&str>, spec: WorkflowSpec) -> Result<Begun, RequestError> {
+        let key = key.map(str::to_owned);
+        self.ask(|reply| Input::Begin { spec: Box::new(spec), key, reply })
     }
 
     fn add(&mut self, draft: WorkflowId, jobs: Vec<JobSpec>) -> Result<(), RequestError> {

@@ -114,6 +114,15 @@ fn extra_bytes(job: &StartJob) -> usize {
     variables.chain(paths).chain(scripts).sum()
 }
 
+/// Returns the error for what came after a database had begun to take no more.
+pub(super) fn not_recorded_since(reason: &str) -> RequestError {
+    let message = format!(
+        "all that was acknowledged is kept, but what came after is not recorded: the database takes \
+         no more changes: {reason}"
+    );
+    RequestError::new(ErrorCode::Internal, message).hint("make room and run what is missing again")
+}
+
 /// Returns the error for what could not be recorded.
 pub(super) fn not_recorded(reason: &str) -> RequestError {
     RequestError::new(ErrorCode::Internal, format!("the database takes no more changes: {reason}"))

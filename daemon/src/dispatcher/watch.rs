@@ -1,12 +1,13 @@
 //! Watches: begun after the turn is recorded and published, so that nothing falls between the state
 //! or the history that they begin with and the events that follow.
 
-use torc_protocol::response::RequestError;
+use torc_protocol::response::{ErrorCode, RequestError};
 
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::control::no_workflow;
 use crate::dispatcher::input::Watching;
 use crate::dispatcher::turn::{Turn, WatchRequest, not_recorded};
+use crate::event_bus::WATCHERS;
 use crate::store::tables::workflow;
 
 impl Dispatcher {
@@ -26,7 +27,15 @@ impl Dispatcher {
             };
             let id = view.id;
             let history = from_seq.and_then(|from| self.bus.history(id, from));
-            let live = self.active.contains_key(&id).then(|| self.bus.watch(id));
+            let live = if self.active.contains_key(&id) {
+                let Some(live) = self.bus.watch(id) else {
+                    Turn::refuse(reply, too_many());
+                    continue;
+                };
+                Some(live)
+            } else {
+                None
+            };
             let watching = Watching {
                 state: history.is_none().then_some(view),
                 history: history.unwrap_or_default(),
@@ -37,6 +46,12 @@ impl Dispatcher {
             let _ = reply.send(Ok(watching));
         }
     }
+}
+
+fn too_many() -> RequestError {
+    let message = format!("{WATCHERS} clients watch workflows already, which is as many as can");
+    RequestError::new(ErrorCode::Unavailable, message)
+        .hint("look from time to time with `torcctl jobs list`, or end some that watch")
 }
 
 /// Refuses watches.

@@ -218,10 +218,11 @@ impl Workflow {
 
     /// Returns how a workflow has ended whose jobs have all ended.
     pub(super) fn finish(&self) -> Finish {
-        if self.canceled {
-            Finish::Canceled
-        } else if self.count(State::Completed) == self.jobs.len() as u64 {
+        if self.count(State::Completed) == self.jobs.len() as u64 {
+            // Also when it was canceled: there was nothing left to withdraw.
             Finish::Completed
+        } else if self.canceled {
+            Finish::Canceled
         } else {
             Finish::Failed
         }

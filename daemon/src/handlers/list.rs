@@ -1,6 +1,13 @@
 //! Lists, sent in chunks while they are read.
+//!
+//! Reading never waits for a client: as long as it lasts, SQLite keeps what was changed meanwhile in
+//! its log, and other readers wait for the connection. What is read faster than the client takes it
+//! waits in memory, as frames.
 
-use tokio::sync::mpsc;
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use torc_protocol::codec;
 use torc_protocol::response::{ErrorCode, RequestError, Response};
 use torc_protocol::view::{
     EdgeView, FileUseView, FileView, JobView, ResultView, UserDataView, WorkflowView,
@@ -9,6 +16,7 @@ use torc_protocol::view::{
 use crate::dispatcher::input::Input;
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::{Handlers, end, internal};
+use crate::seats::{Account, Cut};
 use crate::store::query::QueryError;
 use crate::store::sql::Connection;
 
@@ -16,8 +24,6 @@ use crate::store::sql::Connection;
 const CHUNK: usize = 500;
 /// and about so many bytes of text: far less than a frame holds.
 const CHUNK_BYTES: usize = 1024 * 1024;
-/// So many chunks are read ahead of a client.
-const AHEAD: usize = 4;
 
 /// Sends what `query` gives to its argument.
 ///
@@ -34,40 +40,94 @@ pub(super) async fn send<V: Row + Send + 'static>(
 where
     Response: From<Vec<V>>,
 {
-    match &handlers.reader {
+    let (frames, receiver) = mpsc::unbounded_channel();
+    let list = List { account: client.account().clone(), frames };
+    let (read, sent) = match handlers.residence.reader() {
         Some(reader) => {
-            let (chunks, mut receiver) = mpsc::channel(AHEAD);
-            let reading = reader.read(move |c| {
-                Ok(in_chunks(c, query, |chunk| chunks.blocking_send(chunk).is_ok()))
+            let runtime = Handle::current();
+            let reading = reader.read(move |connection| {
+                let take =
+                    |account: &Account, bytes| runtime.block_on(account.hold(bytes)).map(|()| true);
+                Ok(list.read(connection, query, take))
             });
-            let sending = async {
-                while let Some(chunk) = receiver.recv().await {
-                    client.send(chunk).await?;
-                }
-                // What is not read any more ends the reading.
-                drop(receiver);
-                Ok::<(), Failure>(())
-            };
-            let (read, sent) = tokio::join!(reading, sending);
-            sent?;
-            read.map_err(internal)?.map_err(refusal)?;
+            let (read, sent) = tokio::join!(reading, forward(receiver, client));
+            (read.map_err(internal)?, sent)
         }
         None => {
-            // The dispatcher must not wait for a client: all of the list is read first.
-            let (chunks, mut receiver) = mpsc::unbounded_channel();
-            let (done, outcome) = tokio::sync::oneshot::channel();
+            let (done, outcome) = oneshot::channel();
             handlers.writing()?.dispatcher.send(Input::Read(Box::new(move |connection| {
-                // Whoever asked may have gone.
-                let _ = done.send(in_chunks(connection, query, |chunk| chunks.send(chunk).is_ok()));
+                // Whoever asked may have gone. The dispatcher waits for nobody.
+                let _ = done.send(list.read(connection, query, Account::try_hold));
             })));
-            while let Some(chunk) = receiver.recv().await {
-                client.send(chunk).await?;
-            }
+            let sent = forward(receiver, client).await;
             let ending = |_| RequestError::new(ErrorCode::Unavailable, "torcd is ending");
-            outcome.await.map_err(ending)?.map_err(refusal)?;
+            (outcome.await.map_err(ending)?, sent)
+        }
+    };
+    sent?;
+    read?;
+    end(client).await
+}
+
+/// Sends what is read until all of it is, or the client has gone; that ends the reading.
+async fn forward(
+    mut frames: mpsc::UnboundedReceiver<Bytes>,
+    client: &mut Client,
+) -> Result<(), Failure> {
+    while let Some(frame) = frames.recv().await {
+        client.send_held(frame).await?;
+    }
+    Ok(())
+}
+
+/// Where a list goes while it is read.
+struct List {
+    account: Account,
+    frames: mpsc::UnboundedSender<Bytes>,
+}
+
+impl List {
+    /// Reads what `query` gives. `take` takes memory for it; false when there is none.
+    fn read<V: Row>(
+        self,
+        connection: &Connection,
+        query: impl FnOnce(&Connection, &mut dyn FnMut(V) -> bool) -> Result<(), QueryError>,
+        take: impl Fn(&Account, usize) -> Result<bool, Cut>,
+    ) -> Result<(), RequestError>
+    where
+        Response: From<Vec<V>>,
+    {
+        let mut refused = None;
+        let push = |rows: Vec<V>| match self.push(rows.into(), &take) {
+            Ok(()) => true,
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        };
+        in_chunks(connection, query, push).map_err(refusal)?;
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn push(
+        &self,
+        chunk: Response,
+        take: impl Fn(&Account, usize) -> Result<bool, Cut>,
+    ) -> Result<(), RequestError> {
+        let frame = codec::frame(chunk)
+            .map_err(|error| RequestError::new(ErrorCode::Internal, error.to_string()))?;
+        let gone = || RequestError::new(ErrorCode::Unavailable, "the client has gone");
+        match take(&self.account, frame.len()) {
+            // The buffer that it grew in is larger than it is.
+            Ok(true) => self.frames.send(Bytes::copy_from_slice(&frame)).map_err(|_| gone()),
+            Ok(false) => Err(RequestError::new(
+                ErrorCode::Unavailable,
+                "too much of what was asked for waits to be read",
+            )
+            .hint("ask for less with `--limit N`, or try again in a moment")),
+            Err(Cut) => Err(gone()),
         }
     }
-    end(client).await
 }
 
 /// A row of a list.

@@ -2,6 +2,7 @@
 
 mod cancel;
 pub mod client;
+mod degraded;
 mod explain;
 mod files;
 mod jobs;
@@ -33,7 +34,7 @@ use crate::handlers::shutdown::ShutdownSender;
 use crate::handlers::submit::Submission;
 use crate::nodes::LocalNode;
 use crate::snapshot::snapshotter::SnapshotHandle;
-use crate::store::reader::Reader;
+use crate::store::residence::Residence;
 use crate::store::sql::{Connection, SqlError, SqlResult};
 use crate::store::tables::{job, workflow};
 
@@ -42,8 +43,8 @@ use crate::store::tables::{job, workflow};
 pub struct Handlers {
     /// What writes; none in a daemon that only reads.
     pub writing: Option<Writing>,
-    /// What reads; none where only the dispatcher can.
-    pub reader: Option<Reader>,
+    /// Where the database lives, and what reads it there.
+    pub residence: Residence,
     /// Where the end of the daemon is asked for.
     pub shutdown: ShutdownSender,
     /// What the daemon says of itself.
@@ -66,8 +67,6 @@ pub struct Writing {
 pub struct Identity {
     /// Where it listens.
     pub socket: PathBuf,
-    /// Where its database lives, in words.
-    pub database: String,
     /// Whether that is memory.
     pub in_memory: bool,
     /// The host.
@@ -127,7 +126,7 @@ impl Handlers {
         self.writing.as_ref().ok_or_else(|| {
             RequestError::new(
                 ErrorCode::Unavailable,
-                format!("{} is served for reading only", self.identity.database),
+                format!("{} is served for reading only", self.residence.describe()),
             )
             .hint("start a daemon that writes with `torcctl daemon start`")
         })
@@ -138,7 +137,7 @@ impl Handlers {
         &self,
         f: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> Result<T, RequestError> {
-        let read = match &self.reader {
+        let read = match self.residence.reader() {
             Some(reader) => reader.read(f).await,
             None => {
                 let (sender, answer) = tokio::sync::oneshot::channel();

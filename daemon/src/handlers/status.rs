@@ -4,18 +4,16 @@ use torc_protocol::hello::PACKAGE_VERSION;
 use torc_protocol::resources::NodeResources;
 use torc_protocol::view::{SnapshotStatusView, StatusView};
 
-use crate::dispatcher::input::{Input, Totals};
+use crate::dispatcher::input::Totals;
 use crate::handlers::Handlers;
 use crate::handlers::client::{Client, Failure};
+use crate::handlers::degraded::with_changes;
 
 pub(super) async fn handle(handlers: &Handlers, client: &mut Client) -> Result<(), Failure> {
     let identity = &handlers.identity;
     let (totals, node, snapshot) = match &handlers.writing {
         Some(writing) => {
-            let totals = writing.dispatcher.ask(|reply| Input::Totals { reply }).await?;
-            let mut snapshot = writing.snapshots.status();
-            let known = snapshot.last.as_ref().map_or(0, |last| last.changes);
-            snapshot.changes_since = totals.changes.saturating_sub(known);
+            let (totals, snapshot) = with_changes(writing, writing.snapshots.status()).await?;
             (totals, writing.node.resources(), snapshot)
         }
         None => {
@@ -28,7 +26,7 @@ pub(super) async fn handle(handlers: &Handlers, client: &mut Client) -> Result<(
         pid: std::process::id(),
         socket: identity.socket.display().to_string(),
         started_at: identity.started_at,
-        database: identity.database.clone(),
+        database: handlers.residence.describe(),
         in_memory: identity.in_memory,
         read_only: handlers.writing.is_none(),
         node,

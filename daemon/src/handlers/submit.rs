@@ -1,10 +1,12 @@
 //! `submit`: the head, chunks of files and jobs, and the commit. One submission a connection at a time.
 
 use torc_protocol::id::WorkflowId;
-use torc_protocol::request::{Submit, SubmitCommit, SubmitFiles, SubmitJobs};
+use torc_protocol::request::{
+    Submit, SubmitCommit, SubmitFiles, SubmitJobs, Watch, WorkflowSelector,
+};
 use torc_protocol::response::{ErrorCode, RequestError, SubmitAccepted};
 
-use crate::dispatcher::input::Input;
+use crate::dispatcher::input::{Begun, Input};
 use crate::handlers::client::{Client, Failure};
 use crate::handlers::{Handlers, watch};
 
@@ -40,9 +42,16 @@ pub(super) async fn begin(
     if let Some(draft) = submission.0.take() {
         dispatcher.send(Input::Drop { draft });
     }
-    let spec = Box::new(request.spec);
-    submission.0 = Some(dispatcher.ask(|reply| Input::Begin { spec, reply }).await?);
-    Ok(client.send(SubmitAccepted::default()).await?)
+    let Submit { spec, key } = request;
+    let spec = Box::new(spec);
+    let existing = match dispatcher.ask(|reply| Input::Begin { spec, key, reply }).await? {
+        Begun::Draft(draft) => {
+            submission.0 = Some(draft);
+            None
+        }
+        Begun::Existing(first) => Some(first),
+    };
+    Ok(client.send(SubmitAccepted { existing }).await?)
 }
 
 pub(super) async fn add_files(
@@ -88,9 +97,15 @@ pub(super) async fn commit(
     let dispatcher = &handlers.writing()?.dispatcher;
     let watch = request.watch;
     let (submitted, live) = dispatcher.ask(|reply| Input::Commit { draft, watch, reply }).await?;
+    let id = submitted.workflow_id;
     client.send(submitted).await?;
     match live {
-        Some(live) => watch::stream(live, 0, client).await,
+        Some(live) => watch::stream(live, 0, handlers, client).await,
+        // It existed before, or nobody else can watch now; the client is told which.
+        None if watch => {
+            let request = Watch { workflow: WorkflowSelector::Id(id), from_seq: None };
+            watch::handle(request, handlers, client).await
+        }
         None => Ok(()),
     }
 }

@@ -7,7 +7,9 @@ use futures_util::FutureExt;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use torc_protocol::connection::ClientSide;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId};
 use torc_protocol::request::{
@@ -15,22 +17,28 @@ use torc_protocol::request::{
     SubmitCommit, SubmitJobs,
 };
 use torc_protocol::resources::NodeResources;
+use torc_protocol::response::{SubmitAccepted, WatchItem};
 use torc_protocol::result::{AttemptResult, Ending};
 use torc_protocol::spec::{Command, Environment, JobContext, JobSettings, JobSpec, WorkflowSpec};
-use torc_protocol::status::JobStatus;
-use torc_protocol::view::JobView;
+use torc_protocol::status::{JobStatus, WorkflowStatus};
+use torc_protocol::view::{JobView, SnapshotStatusView};
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
 use super::*;
 use crate::dispatcher::{Dispatcher, Parts};
 use crate::lines::Lines;
 use crate::nodes::{Node, NodeEvent};
+use crate::seats::{Limits, Seat, Seats};
 use crate::session;
 use crate::snapshot::snapshotter::{self, Snapshotter};
 use crate::snapshot::source::Source;
 use crate::store::home::Home;
+use crate::store::moving::Mover;
+use crate::store::private_dir::Purpose;
 use crate::store::tables::snapshot::Author;
 use crate::store::writer::Writer;
+
+mod clients;
 
 /// Far longer than anything here takes that comes to an end.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -38,6 +46,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 struct Daemon {
     handlers: std::sync::Arc<Handlers>,
     requests: UnboundedReceiver<WorkerRequest>,
+    seats: Seats,
     _inputs: Sender<Input>,
     _snapshotter: Snapshotter,
     _dir: TempDir,
@@ -46,45 +55,62 @@ struct Daemon {
 impl Daemon {
     /// A daemon whose worker has one CPU, and whose snapshotter never gets to anything.
     fn start() -> Self {
+        Self::with(Limits::new(64), None)
+    }
+
+    /// The same with these limits, whose snapshots are as `status` says.
+    fn with(limits: Limits, status: Option<watch::Receiver<SnapshotStatusView>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::File(dir.path().join("torc.db"));
         let (node, requests) = Node::fake();
         let node = LocalNode::new(node);
         let (inputs, receiver) = channel();
-        let dispatcher = Dispatcher::new(Parts {
-            store: Writer::open(&home, None).unwrap(),
+        let store = Writer::open(&home, None).unwrap();
+        let residence = Residence::open(&home, dir.path()).unwrap();
+        let purpose = Purpose { target: dir.path().join("snapshot.db"), private: true };
+        let parts = Parts {
+            store,
             node: node.clone(),
             start_worker: Box::new(|| Err(std::io::Error::other("there is no other"))),
             journal: dir.path().join("begun"),
             host: "here".to_owned(),
             socket: String::new(),
-        });
-        std::thread::spawn(move || dispatcher.run(&receiver));
+            mover: Mover::new(&home, residence.clone(), purpose),
+            save: Box::new(|| {}),
+        };
+        std::thread::spawn(move || Dispatcher::new(parts).run(&receiver));
         let handle = DispatcherHandle::new(inputs.clone());
         let word = String::new;
         let (snapshotter, snapshots) = Snapshotter::new(snapshotter::Parts {
             dispatcher: handle.clone(),
-            source: Source::Owner,
+            source: Source::resident(residence.clone()),
             author: Author { instance: word(), host: word(), boot_id: word(), pid: 1 },
+            last: None,
             target: dir.path().join("snapshot.db"),
             database: None,
             keep: 1,
             interval: None,
             stdout: Lines::to(std::io::sink(), "nowhere").unwrap(),
         });
+        let snapshots = status.map_or(snapshots, SnapshotHandle::fake);
         let identity = Identity {
             socket: PathBuf::new(),
-            database: word(),
             in_memory: false,
             host: word(),
             started_at: Timestamp(0),
         };
         let writing = Some(Writing { dispatcher: handle, node, snapshots });
         let (shutdown, _) = unbounded_channel();
-        let reader = Reader::open(&home).unwrap();
-        let handlers = Handlers { writing, reader, shutdown, identity }.into();
-        let daemon =
-            Self { handlers, requests, _inputs: inputs, _snapshotter: snapshotter, _dir: dir };
+        let handlers = Handlers { writing, residence, shutdown, identity }.into();
+        let seats = Seats::new(limits);
+        let daemon = Self {
+            handlers,
+            requests,
+            seats,
+            _inputs: inputs,
+            _snapshotter: snapshotter,
+            _dir: dir,
+        };
         let resources = NodeResources { cpus: 1, ..NodeResources::default() };
         daemon.worker_says(WorkerEvent::Ready { resources, pid: 1 });
         daemon
@@ -97,30 +123,25 @@ impl Daemon {
 
     /// Connects; the task ends when the session does.
     async fn connect(&self) -> (ClientSide<UnixStream>, tokio::task::JoinHandle<()>) {
+        let (ours, session) = self.raw().await;
+        (ClientSide::open(ours).await.unwrap(), session)
+    }
+
+    /// Connects, and does not say hello.
+    async fn raw(&self) -> (UnixStream, tokio::task::JoinHandle<()>) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let handlers = self.handlers.clone();
+        let seat = timeout(LIMIT, self.seats.take()).await.expect("a seat").expect("a free one");
         let session = tokio::spawn(async move {
-            session::run(theirs, &handlers, tokio_util::sync::CancellationToken::new()).await;
+            session::run(theirs, seat, &handlers, CancellationToken::new()).await;
         });
-        (ClientSide::open(ours).await.unwrap(), session)
+        (ours, session)
     }
 
     /// Submits jobs that run `command`, and waits until the worker is given the first.
     async fn submit(&mut self, count: usize, command: &str) {
         let (mut client, _) = self.connect().await;
-        let context = JobContext {
-            environment: Environment::default(),
-            working_dir: "/".to_owned(),
-            output_dir: "/".to_owned(),
-        };
-        let spec = WorkflowSpec {
-            name: "w".to_owned(),
-            description: None,
-            context,
-            settings: vec![JobSettings::default()],
-            ..WorkflowSpec::default()
-        };
-        ask(&mut client, Submit { spec, key: None }).await;
+        ask(&mut client, Submit { spec: empty_spec(), key: None }).await;
         for number in 0..count {
             let (name, command) = (number.to_string(), Command::Line(command.to_owned()));
             let job = JobSpec { name, command, ..JobSpec::default() };
@@ -141,6 +162,23 @@ impl Daemon {
         let attempt = AttemptId { job: JobId(job), number: AttemptNumber(1) };
         let result = AttemptResult::bare(Ending::Exited(0), Timestamp(2));
         self.worker_says(WorkerEvent::Finished { attempt, result });
+    }
+}
+
+async fn seat() -> Seat {
+    Seats::new(Limits::new(1)).take().await.unwrap()
+}
+
+fn empty_spec() -> WorkflowSpec {
+    WorkflowSpec {
+        name: "w".to_owned(),
+        context: JobContext {
+            environment: Environment::default(),
+            working_dir: "/".to_owned(),
+            output_dir: "/".to_owned(),
+        },
+        settings: vec![JobSettings::default()],
+        ..WorkflowSpec::default()
     }
 }
 
@@ -179,7 +217,7 @@ async fn long_commands_are_listed_in_frames_that_hold_them() {
 #[tokio::test]
 async fn a_reply_that_fits_into_no_frame_is_an_error_and_the_session_goes_on() {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let (client, other) = tokio::join!(Client::greet(theirs), ClientSide::open(ours));
+    let (client, other) = tokio::join!(Client::greet(theirs, seat().await), ClientSide::open(ours));
     let (mut client, mut other) = (client.unwrap(), other.unwrap());
     let name = "x".repeat(torc_protocol::codec::MAX_FRAME);
     let error = RequestError::new(ErrorCode::NotFound, name);
@@ -194,7 +232,8 @@ async fn logs_do_not_wait_for_what_has_happened_before_they_watch() {
     let mut daemon = Daemon::start();
     daemon.submit(3, "true").await;
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let (client, _other) = tokio::join!(Client::greet(theirs), ClientSide::open(ours));
+    let (client, _other) =
+        tokio::join!(Client::greet(theirs, seat().await), ClientSide::open(ours));
     let mut client = client.unwrap();
     let job = daemon.handlers.job(JobSelector::Id(JobId(1))).await.unwrap();
     daemon.job_ends(1);
@@ -275,4 +314,33 @@ async fn a_question_for_output_that_nobody_waits_for_is_forgotten() {
     assert_eq!(node.waiting_for_output(), 0);
     drop(requests);
     assert_eq!(node.tail(request).await, None);
+}
+
+#[tokio::test]
+async fn who_submits_with_a_key_a_second_time_is_shown_the_first() {
+    let daemon = Daemon::start();
+    let (mut first, _) = daemon.connect().await;
+    let (mut second, _) = daemon.connect().await;
+    let submit = || Submit { spec: empty_spec(), key: Some("k".to_owned()) };
+    for client in [&mut first, &mut second] {
+        let begun = ask(client, submit()).await;
+        assert_eq!(begun, Response::SubmitAccepted(SubmitAccepted { existing: None }));
+    }
+    let reply = ask(&mut first, SubmitCommit { watch: false }).await;
+    assert!(matches!(&reply, Response::Submitted(first) if !first.existed), "{reply:?}");
+    match ask(&mut second, SubmitCommit { watch: true }).await {
+        Response::Submitted(told) => assert!(told.existed),
+        other => panic!("{other:?}"),
+    }
+    match receive(&mut second).await {
+        Response::Watch(WatchItem::State { workflow, .. }) => {
+            assert_eq!(workflow.status, WorkflowStatus::Completed);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(receive(&mut second).await, Response::Watch(WatchItem::CaughtUp { .. })));
+    assert_eq!(receive(&mut second).await, Response::End);
+    let existing = Some(torc_protocol::id::WorkflowId(1));
+    let begun = ask(&mut first, submit()).await;
+    assert_eq!(begun, Response::SubmitAccepted(SubmitAccepted { existing }));
 }

@@ -12,6 +12,9 @@ use crate::handlers::{Handlers, end};
 /// So many bytes of events go into one frame, about.
 const PART_BYTES: usize = 4 * 1024 * 1024;
 
+/// So much memory the events take that are remembered, about.
+const HISTORY_BYTES: usize = 4 * 1024 * 1024;
+
 pub(super) async fn handle(
     request: Watch,
     handlers: &Handlers,
@@ -25,16 +28,21 @@ pub(super) async fn handle(
         client.send(WatchItem::CaughtUp { next_seq: 0 }).await?;
         return end(client).await;
     };
-    let watching =
-        writing.dispatcher.ask(|reply| Input::Watch { workflow, from_seq, reply }).await?;
-    let Watching { state, history, next_seq, live } = watching;
+    // Taken before there is a history, because a thousand may ask for one and not read it.
+    let room = if from_seq.is_some() { HISTORY_BYTES } else { 0 };
+    client.account().hold(room).await?;
+    let watching = writing.dispatcher.ask(|reply| Input::Watch { workflow, from_seq, reply }).await;
+    let Watching { state, history, next_seq, live } =
+        watching.inspect_err(|_| client.account().release(room))?;
     if let Some(workflow) = state {
         client.send(WatchItem::State { workflow: Box::new(workflow), next_seq }).await?;
     }
     send_events(&history, client).await?;
+    drop(history);
+    client.account().release(room);
     client.send(WatchItem::CaughtUp { next_seq }).await?;
     match live {
-        Some(live) => stream(live, next_seq, client).await,
+        Some(live) => stream(live, next_seq, handlers, client).await,
         None => end(client).await,
     }
 }
@@ -73,6 +81,7 @@ fn text_bytes(kind: &EventKind) -> usize {
 pub(super) async fn stream(
     mut live: Subscription,
     mut next_seq: u64,
+    handlers: &Handlers,
     client: &mut Client,
 ) -> Result<(), Failure> {
     loop {
@@ -82,6 +91,7 @@ pub(super) async fn stream(
         };
         let ended = batch.iter().any(|e| matches!(e.kind, EventKind::WorkflowFinished { .. }));
         next_seq = batch.last().map_or(next_seq, |event| event.seq + 1);
+        handlers.warn(client).await?;
         send_events(&batch, client).await?;
         if ended {
             return end(client).await;

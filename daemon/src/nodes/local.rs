@@ -1,4 +1,4 @@
-//! The worker on this host: a child of ours on a socketpair.
+//! The worker on this host, on a socketpair: a child of its guard, which is a child of ours.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -22,13 +22,17 @@ use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
 use crate::nodes::{Node, NodeEvent, TailRequests};
 use crate::sys;
+use crate::sys::process::Held;
 
 /// How long a worker that we no longer talk to has to end its jobs and itself.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The code with which a guard ends whose worker was ended by a signal is its number and this.
+const SIGNALED: i32 = 128;
+
 type WorkerCodec = Codec<WorkerEvent, WorkerRequest>;
 
-/// Starts a worker, and returns how to talk to it. What it says goes to `events`, last of all that
+/// Starts a worker with its guard, and returns how to talk to it. What it says goes to `events`, last of all that
 /// it is gone.
 ///
 /// It notes in `journal`, a file in memory, which attempts it begins; what an earlier worker has
@@ -53,12 +57,13 @@ pub fn start(
     let child = spawn(theirs.into(), journal)?;
     let (requests, receiver) = mpsc::unbounded_channel();
     let tails = Arc::new(TailRequests::default());
-    let pid = child.id().unwrap_or(0);
-    let node = Node { pid, requests, tails: tails.clone() };
+    let guard = child.id().unwrap_or(0);
+    let node = Node { guard, process: Arc::default(), requests, tails };
+    let heard = Heard { process: node.process.clone(), tails: node.tails.clone() };
     tokio::spawn(async move {
-        let reason = talk(stream, child, receiver, &tails, &events).await;
+        let reason = talk(stream, child, receiver, &heard, &events).await;
         // Dropping the senders answers whoever waits for output.
-        tails.waiting().clear();
+        heard.tails.waiting().clear();
         events(NodeEvent::Gone { reason });
     });
     Ok(node)
@@ -77,51 +82,80 @@ fn spawn(socket: OwnedFd, journal: &Path) -> io::Result<Child> {
     tokio::process::Command::from(command).spawn()
 }
 
+/// What is known from what the worker says.
+struct Heard {
+    process: Arc<OnceLock<Held>>,
+    tails: Arc<TailRequests>,
+}
+
 /// Talks to a worker until it is gone, and returns why it went.
 async fn talk(
     mut stream: UnixStream,
     mut child: Child,
     requests: mpsc::UnboundedReceiver<WorkerRequest>,
-    tails: &TailRequests,
+    heard: &Heard,
     events: &(impl Fn(NodeEvent) + Sync),
 ) -> String {
     let greeted = tokio::time::timeout(HELLO_TIMEOUT, hello::exchange(&mut stream)).await;
     if let Ok(Ok(_)) = greeted {
         let (read, write) = stream.into_split();
         let writer = tokio::spawn(write_requests(write, requests));
-        read_events(read, tails, events).await;
+        read_events(read, heard, events).await;
         writer.abort();
         // Ended for sure, or a request for output that comes now would wait for ever.
         let _ = writer.await;
     } else {
         drop(stream);
     }
-    // It ends its jobs and itself when we are gone; one that does not is killed, and its jobs with it.
-    let ended = match tokio::time::timeout(EXIT_TIMEOUT, child.wait()).await {
+    // It ends its jobs and itself when we are gone, and its guard what they have left. A worker that
+    // does not is killed, and then a guard that does not: what is left becomes ours.
+    let mut ended = tokio::time::timeout(EXIT_TIMEOUT, child.wait()).await;
+    if let (Err(_), Some(process)) = (&ended, heard.process.get()) {
+        process.kill();
+        ended = tokio::time::timeout(EXIT_TIMEOUT, child.wait()).await;
+    }
+    let ended = match ended {
         Ok(ended) => ended,
         Err(_) => child.kill().await.and(child.wait().await),
     };
     match ended {
-        Ok(status) => format!("the worker ended: {status}"),
+        Ok(status) => match status.code() {
+            Some(code) if code > SIGNALED => {
+                format!("the worker ended: signal {}", code - SIGNALED)
+            }
+            _ => format!("the worker ended: {status}"),
+        },
         Err(error) => format!("the worker ended: {error}"),
     }
 }
 
-async fn read_events(
-    read: OwnedReadHalf,
-    tails: &TailRequests,
-    events: &(impl Fn(NodeEvent) + Sync),
-) {
+impl Heard {
+    /// Takes hold of the worker.
+    fn hold(&self, pid: u32) {
+        match Held::new(pid) {
+            // It says so once.
+            Ok(process) => drop(self.process.set(process)),
+            Err(error) => tracing::warn!("a worker that hangs could not be killed: {error}"),
+        }
+    }
+}
+
+async fn read_events(read: OwnedReadHalf, heard: &Heard, events: &(impl Fn(NodeEvent) + Sync)) {
     let mut frames = FramedRead::with_capacity(read, WorkerCodec::default(), 64 * 1024);
     loop {
         match frames.next().await {
             Some(Ok(WorkerEvent::Tailed { id, parts })) => {
-                if let Some(waiting) = tails.waiting().remove(&id) {
+                if let Some(waiting) = heard.tails.waiting().remove(&id) {
                     // Whoever asked may have gone.
                     let _ = waiting.send(parts);
                 }
             }
-            Some(Ok(event)) => events(NodeEvent::Message(event)),
+            Some(Ok(event)) => {
+                if let WorkerEvent::Ready { pid, .. } = event {
+                    heard.hold(pid);
+                }
+                events(NodeEvent::Message(event));
+            }
             Some(Err(error)) => {
                 tracing::error!("the worker says what we do not understand: {error}");
                 return;

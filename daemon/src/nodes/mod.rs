@@ -4,7 +4,7 @@ pub mod local;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use torc_protocol::id::AttemptId;
@@ -13,6 +13,7 @@ use torc_protocol::result::LogPart;
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
 use crate::sys;
+use crate::sys::process::Held;
 
 /// What a node tells the daemon.
 #[derive(Debug)]
@@ -33,7 +34,10 @@ pub type Tails = Option<(LogPart, LogPart)>;
 /// A way to talk to a node's worker. What is sent after the worker has gone is dropped.
 #[derive(Clone, Debug)]
 pub struct Node {
-    pid: u32,
+    /// The process that was started; the worker is a child of it.
+    guard: u32,
+    /// The worker itself, once it has told its number.
+    process: Arc<OnceLock<Held>>,
     requests: mpsc::UnboundedSender<WorkerRequest>,
     tails: Arc<TailRequests>,
 }
@@ -111,9 +115,20 @@ impl Node {
         let _ = self.requests.send(request);
     }
 
-    /// Kills a worker that does not do as it is told. Its jobs die with it.
+    /// Kills a worker that does not do as it is told. Its jobs die with it, and its guard ends what
+    /// they have left.
     pub fn kill(&self) {
-        sys::process::kill(self.pid);
+        match self.process.get() {
+            Some(process) => process.kill(),
+            // It has no jobs yet, and dies with its guard.
+            None => sys::process::kill(self.guard),
+        }
+    }
+
+    /// Returns the process group of the worker and its guard.
+    #[must_use]
+    pub fn group(&self) -> u32 {
+        self.guard
     }
 
     /// Asks for output. Whoever stops waiting for the answer is forgotten.
@@ -140,7 +155,7 @@ impl Node {
     #[cfg(test)]
     pub(crate) fn fake() -> (Self, mpsc::UnboundedReceiver<WorkerRequest>) {
         let (requests, receiver) = mpsc::unbounded_channel();
-        (Self { pid: 0, requests, tails: Arc::default() }, receiver)
+        (Self { guard: 0, process: Arc::default(), requests, tails: Arc::default() }, receiver)
     }
 }
 

@@ -7,7 +7,7 @@
 //! process; where that cannot be told, because it was another host, somebody has to decide.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,14 +15,20 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::sys;
+use crate::sys::files::{cannot_link, open_regular};
 
 /// How often, and how long apart, a lease that is being written by another is looked at again.
 const LOOKS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(10);
+/// How the names go on of a lease that is being made, and of one that is being removed.
+const NEW: &str = "new";
+const STALE: &str = "stale";
+/// No lease of ours is as long, in bytes.
+const LONGEST: u64 = 4_096;
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Holder {
+pub struct Holder {
     host: String,
     boot: String,
     pid: u32,
@@ -100,7 +106,10 @@ impl Lease {
         let mut predecessor = None;
         loop {
             match create(&path, &ours) {
-                Ok(()) => return Ok(Self { path, ours, predecessor }),
+                Ok(()) => {
+                    remove_leftovers(&path, &ours);
+                    return Ok(Self { path, ours, predecessor });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed_to("make", &path)(error)),
             }
@@ -156,14 +165,23 @@ impl Holder {
         })
     }
 
-    fn text(&self) -> String {
+    /// Returns what a lease of this holder says.
+    #[must_use]
+    pub fn text(&self) -> String {
         let Self { host, boot, pid, start } = self;
         format!("host {host}\nboot {boot}\npid {pid}\nstart {start}\n")
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Returns whom the bytes of a lease name; none when they do not say, or not yet.
+    #[must_use]
+    pub fn parse(lease: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(lease);
         let mut lines = text.lines();
-        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        let mut field = |name: &str| {
+            let value = lines.next()?.strip_prefix(name)?.strip_prefix(' ')?;
+            // It comes to be read on a terminal, which obeys some of these.
+            (!value.contains(char::is_control)).then_some(value)
+        };
         Some(Self {
             host: field("host")?.to_owned(),
             boot: field("boot")?.to_owned(),
@@ -193,7 +211,22 @@ fn refuse_living(target: &Path, there: Option<&Holder>, ours: &Holder) -> Result
     Err(LeaseError::Held { target: target.to_owned(), holder, may_be_dead })
 }
 
+/// Makes a lease that says whose it is from its first moment on: it is written under another name.
 fn create(path: &Path, ours: &Holder) -> io::Result<()> {
+    let unnamed = beside(path, NEW, ours);
+    // One of ours that is there was left by a process that had our number before.
+    let _ = fs::remove_file(&unnamed);
+    write(&unnamed, ours)?;
+    let made = match fs::hard_link(&unnamed, path) {
+        // Where there are no links, it says so a moment later.
+        Err(error) if cannot_link(&error) => write(path, ours),
+        made => made,
+    };
+    let _ = fs::remove_file(&unnamed);
+    made
+}
+
+fn write(path: &Path, ours: &Holder) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(ours.text().as_bytes()).inspect_err(|_| {
         // It is ours, and says nothing: nobody must be kept away by it.
@@ -201,11 +234,44 @@ fn create(path: &Path, ours: &Holder) -> io::Result<()> {
     })
 }
 
+/// Returns the name of a file beside a lease that only `holder` makes.
+fn beside(path: &Path, word: &str, holder: &Holder) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{word}-{}-{}", holder.host, holder.pid));
+    PathBuf::from(name)
+}
+
+/// Removes what processes of this host have left beside a lease that were killed as they took it.
+/// That it stays does no harm.
+fn remove_leftovers(path: &Path, ours: &Holder) {
+    let (Some(dir), Some(base)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+    else {
+        return;
+    };
+    let marks = [NEW, STALE].map(|word| format!("{base}.{word}-{}-", ours.host));
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| {
+            marks.iter().find_map(|mark| name.strip_prefix(mark.as_str())?.parse::<u32>().ok())
+        });
+        if pid.is_some_and(|pid| sys::process::start_time(pid).is_none()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Returns what is in a lease. Others may have put something else there: it is not followed, not
+/// waited for, and only so much of it is read.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    open_regular(path)?.take(LONGEST).read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
 /// Returns who holds a lease; none when it does not say, even after a moment.
 fn read(path: &Path) -> io::Result<Option<Holder>> {
     for _ in 0..LOOKS {
-        let text = fs::read(path)?;
-        if let Some(holder) = Holder::parse(&String::from_utf8_lossy(&text)) {
+        if let Some(holder) = Holder::parse(&contents(path)?) {
             return Ok(Some(holder));
         }
         // Whoever makes it has not written it yet, which no event tells.
@@ -217,16 +283,13 @@ fn read(path: &Path) -> io::Result<Option<Holder>> {
 /// Removes the lease of `there`. It takes another name first, so that one that was taken over
 /// meanwhile is not removed in its stead.
 fn remove(path: &Path, there: Option<&Holder>, ours: &Holder) -> Result<(), LeaseError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".stale-{}-{}", ours.host, ours.pid));
-    let aside = PathBuf::from(name);
+    let aside = beside(path, STALE, ours);
     match fs::rename(path, &aside) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed_to("move aside", path)(error)),
     }
-    let moved = fs::read(&aside).map_err(failed_to("read", &aside))?;
-    let moved = Holder::parse(&String::from_utf8_lossy(&moved));
+    let moved = Holder::parse(&contents(&aside).map_err(failed_to("read", &aside))?);
     if moved.as_ref() != there {
         // Somebody was quicker; it is given back, which fails only if yet another has come.
         let _ = fs::hard_link(&aside, path);

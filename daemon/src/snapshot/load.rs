@@ -150,18 +150,27 @@ fn finish(
     failed: Vec<(PathBuf, VerifyError)>,
     into: &Path,
 ) -> Result<Loaded, LoadError> {
-    let mut quarantined = Vec::new();
-    for (path, found) in failed {
-        if matches!(found, VerifyError::Corrupt(_)) {
-            let moved = move_aside(&path, "corrupt").map_err(|error| {
-                let _ = fs::remove_file(into);
-                failed_to("set aside the damaged snapshot", &path)(error)
-            })?;
-            quarantined.push(moved);
-        }
-    }
+    let quarantined = set_damaged_aside(failed).inspect_err(|_| {
+        let _ = fs::remove_file(into);
+    })?;
     let (generation, changes) = (identity.generation, identity.changes);
     Ok(Loaded::Snapshot { path, generation, changes, quarantined })
+}
+
+/// Gives snapshots that were found damaged the name `<name>.corrupt-<time>`, because there is
+/// something better to start from. Returns their new names.
+///
+/// # Errors
+///
+/// When one cannot be renamed. Those renamed before it stay so.
+pub fn set_damaged_aside(failed: Vec<(PathBuf, VerifyError)>) -> Result<Vec<PathBuf>, LoadError> {
+    let damaged = failed.into_iter().filter(|(_, found)| matches!(found, VerifyError::Corrupt(_)));
+    damaged
+        .map(|(path, _)| {
+            move_aside(&path, "corrupt")
+                .map_err(|error| failed_to("set aside the damaged snapshot", &path)(error))
+        })
+        .collect()
 }
 
 /// A file that may be a good snapshot.

@@ -1,4 +1,4 @@
-//! Takes snapshots: at most one at a time, and all who ask meanwhile share the next.
+//! Takes snapshots: at most one at a time at the target, and all who ask meanwhile share the next.
 //!
 //! A snapshot holds whatever its requester has had acknowledged, because its copy begins after the
 //! request came in. The copy is made from memory to memory, beside the writer; a process of its own
@@ -33,6 +33,8 @@ pub struct Parts {
     pub author: Author,
     /// Where to.
     pub target: PathBuf,
+    /// What is there already, as far as it is of this database.
+    pub last: Option<SnapshotView>,
     /// The file that the database lives in, which nothing is ever written over.
     pub database: Option<PathBuf>,
     /// How many are kept.
@@ -56,6 +58,7 @@ pub struct SnapshotRequest {
 #[derive(Clone, Debug)]
 pub struct SnapshotHandle {
     requests: mpsc::UnboundedSender<SnapshotRequest>,
+    elsewhere: mpsc::UnboundedSender<SnapshotRequest>,
     status: watch::Receiver<SnapshotStatusView>,
 }
 
@@ -70,7 +73,11 @@ impl SnapshotHandle {
     #[must_use]
     pub fn request(&self, path: Option<PathBuf>) -> mpsc::UnboundedReceiver<SnapshotProgress> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let _ = self.requests.send(SnapshotRequest { path, progress: Some(sender) });
+        let target = self.status.borrow().target.as_ref().map(PathBuf::from);
+        // By the way means elsewhere: at the target the older ones are kept too.
+        let path = path.filter(|path| target.as_ref() != Some(path));
+        let queue = if path.is_some() { &self.elsewhere } else { &self.requests };
+        let _ = queue.send(SnapshotRequest { path, progress: Some(sender) });
         receiver
     }
 
@@ -81,11 +88,27 @@ impl SnapshotHandle {
     }
 }
 
+#[cfg(test)]
+impl SnapshotHandle {
+    /// Returns a handle of no snapshotter, that tells of this state.
+    pub(crate) fn fake(status: watch::Receiver<SnapshotStatusView>) -> Self {
+        let nobody = || mpsc::unbounded_channel().0;
+        Self { requests: nobody(), elsewhere: nobody(), status }
+    }
+}
+
 /// The snapshotter.
 #[derive(Debug)]
 pub struct Snapshotter {
-    parts: Parts,
+    taker: Taker,
     requests: mpsc::UnboundedReceiver<SnapshotRequest>,
+    elsewhere: mpsc::UnboundedReceiver<SnapshotRequest>,
+}
+
+/// Takes them.
+#[derive(Debug)]
+struct Taker {
+    parts: Parts,
     status: watch::Sender<SnapshotStatusView>,
 }
 
@@ -93,22 +116,33 @@ impl Snapshotter {
     /// Returns a snapshotter, and the handle by which others ask it.
     #[must_use]
     pub fn new(parts: Parts) -> (Self, SnapshotHandle) {
-        let (sender, requests) = mpsc::unbounded_channel();
+        let (to_target, requests) = mpsc::unbounded_channel();
+        let (to_elsewhere, elsewhere) = mpsc::unbounded_channel();
         let (status, receiver) = watch::channel(SnapshotStatusView {
             target: Some(parts.target.display().to_string()),
             keep: parts.keep,
+            last: parts.last.clone(),
             ..SnapshotStatusView::default()
         });
-        let handle = SnapshotHandle { requests: sender, status: receiver };
-        (Self { parts, requests, status }, handle)
+        let handle =
+            SnapshotHandle { requests: to_target, elsewhere: to_elsewhere, status: receiver };
+        (Self { taker: Taker { parts, status }, requests, elsewhere }, handle)
     }
 
     /// Runs until every handle is gone.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        let Self { taker, mut requests, mut elsewhere } = self;
+        // Apart, because the target may hang, and then a copy elsewhere is what is wanted most.
+        tokio::join!(taker.serve_target(&mut requests), taker.serve_elsewhere(&mut elsewhere));
+    }
+}
+
+impl Taker {
+    async fn serve_target(&self, requests: &mut mpsc::UnboundedReceiver<SnapshotRequest>) {
         let mut interval = self.parts.interval.map(every);
         loop {
             let first = tokio::select! {
-                request = self.requests.recv() => match request {
+                request = requests.recv() => match request {
                     Some(request) => request,
                     None => return,
                 },
@@ -119,25 +153,20 @@ impl Snapshotter {
                     SnapshotRequest { path: None, progress: None }
                 }
             };
-            let mut waiting = vec![first];
-            while let Ok(request) = self.requests.try_recv() {
-                waiting.push(request);
-            }
-            for request in &mut waiting {
-                // By the way means elsewhere: this is where the older ones are kept too.
-                request.path.take_if(|path| *path == self.parts.target);
-            }
-            self.serve(waiting).await;
+            self.take(None, with_waiting(first, requests)).await;
         }
     }
 
     /// Takes one snapshot for each place that is asked for.
-    async fn serve(&self, mut waiting: Vec<SnapshotRequest>) {
-        while let Some(first) = waiting.first() {
-            let path = first.path.clone();
-            let (served, rest) = waiting.into_iter().partition(|request| request.path == path);
-            waiting = rest;
-            self.take(path, served).await;
+    async fn serve_elsewhere(&self, requests: &mut mpsc::UnboundedReceiver<SnapshotRequest>) {
+        while let Some(first) = requests.recv().await {
+            let mut waiting = with_waiting(first, requests);
+            while let Some(first) = waiting.first() {
+                let path = first.path.clone();
+                let (served, rest) = waiting.into_iter().partition(|request| request.path == path);
+                waiting = rest;
+                self.take(path, served).await;
+            }
         }
     }
 
@@ -153,24 +182,18 @@ impl Snapshotter {
         let by_the_way = path.is_some();
         let target = path.unwrap_or_else(|| self.parts.target.clone());
         let on_phase = |phase| {
-            self.status.send_modify(|status| status.phase = Some(phase));
+            if !by_the_way {
+                self.status.send_modify(|status| {
+                    (status.phase, status.phase_since) = (Some(phase), Some(Timestamp::now()));
+                });
+            }
             tell(&SnapshotProgress::Phase(phase));
         };
         let outcome = self.write(&target, by_the_way, on_phase).await;
         self.announce(&target, &outcome);
-        self.status.send_modify(|status| {
-            status.phase = None;
-            if by_the_way {
-                return;
-            }
-            match &outcome {
-                Ok(view) => {
-                    status.last = Some(view.clone());
-                    status.error = None;
-                }
-                Err(failure) => status.error = Some(failure.clone()),
-            }
-        });
+        if !by_the_way {
+            self.status.send_modify(|status| note(status, &outcome));
+        }
         tell(&match outcome {
             Ok(view) => SnapshotProgress::Done(Box::new(view)),
             Err(failure) => SnapshotProgress::Failed(failure),
@@ -265,6 +288,33 @@ impl Snapshotter {
         match self.parts.dispatcher.ask(|reply| Input::Totals { reply }).await {
             Ok(totals) => totals.changes > last,
             Err(_) => false,
+        }
+    }
+}
+
+/// Returns a request with those that wait behind it.
+fn with_waiting(
+    first: SnapshotRequest,
+    requests: &mut mpsc::UnboundedReceiver<SnapshotRequest>,
+) -> Vec<SnapshotRequest> {
+    let mut waiting = vec![first];
+    while let Ok(request) = requests.try_recv() {
+        waiting.push(request);
+    }
+    waiting
+}
+
+/// Takes note of how a snapshot has ended.
+fn note(status: &mut SnapshotStatusView, outcome: &Result<SnapshotView, SnapshotFailure>) {
+    (status.phase, status.phase_since) = (None, None);
+    match outcome {
+        Ok(view) => {
+            status.last = Some(view.clone());
+            (status.error, status.failing_since) = (None, None);
+        }
+        Err(failure) => {
+            status.error = Some(failure.clone());
+            status.failing_since.get_or_insert_with(Timestamp::now);
         }
     }
 }

@@ -12,21 +12,34 @@ use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
 
 use crate::dispatcher::input::{DispatcherHandle, Input};
 use crate::snapshot_writer::event::WriterReport;
-use crate::store::image::{Checkpointer, Copier, ImageError};
-use crate::sys;
+use crate::store::image::{Checkpointer, ImageError};
+use crate::store::residence::Residence;
+use crate::store::shadow::Shadow;
 
 /// How a database is copied.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// By a connection of its own.
-    Copier(Arc<Mutex<Copier>>),
-    /// By the owner of the database.
-    Owner,
+    /// As can be done where it lives at the time.
+    Resident(Resident),
     /// Not at all: it is on disk, and is its own snapshot.
     InPlace(Arc<Mutex<Checkpointer>>),
 }
 
+/// A database that others than its owner may not be able to read.
+#[derive(Clone, Debug)]
+pub struct Resident {
+    residence: Residence,
+    /// The last copy that its owner made, which the next goes over.
+    last: Arc<Mutex<Option<Shadow>>>,
+}
+
 impl Source {
+    /// Copies what lives in `residence`.
+    #[must_use]
+    pub fn resident(residence: Residence) -> Self {
+        Self::Resident(Resident { residence, last: Arc::default() })
+    }
+
     /// Returns a copy as an open file without a name.
     ///
     /// # Errors
@@ -39,21 +52,33 @@ impl Source {
     ) -> Result<File, ImageError> {
         let name = format!("snapshot-{generation}.db");
         match self {
-            Self::Copier(copier) => {
-                let copier = copier.clone();
-                blocking(move || lock(&copier).copy(&name)).await
-            }
-            Self::Owner => {
-                let into = sys::memory::anonymous_file(&name)?;
-                let copied = owner.ask(|reply| Input::Serialize { into, reply });
-                copied.await.map_err(|error| io::Error::other(error.message).into())
-            }
+            Self::Resident(Resident { residence, last }) => match residence.copier() {
+                Some(copier) => blocking(move || lock(&copier).copy(&name)).await,
+                None => copy_by_owner(owner, last.clone(), name).await,
+            },
             Self::InPlace(checkpointer) => {
                 let checkpointer = checkpointer.clone();
                 blocking(move || lock(&checkpointer).copy(&name)).await
             }
         }
     }
+}
+
+/// Returns a copy that the owner has made. It leaves the process from another thread.
+async fn copy_by_owner(
+    owner: &DispatcherHandle,
+    last: Arc<Mutex<Option<Shadow>>>,
+    name: String,
+) -> Result<File, ImageError> {
+    let into = lock(&last).take().map_or_else(Shadow::new, Ok)?;
+    let copied = owner.ask(|reply| Input::Copy { into, reply }).await;
+    let mut copy = copied.map_err(|error| io::Error::other(error.message))?;
+    blocking(move || {
+        let image = copy.image(&name);
+        *lock(&last) = Some(copy);
+        image
+    })
+    .await
 }
 
 /// Brings a database that is its own snapshot to a state that survives a power cut.

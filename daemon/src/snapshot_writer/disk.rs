@@ -1,131 +1,148 @@
-//! Every operation of the writer on the target's file system, but for those that only check what is
-//! in a file (`store::verify`).
+//! The seam between the writer and the target's file system: every call that the writer makes there
+//! is a method of [`Disk`].
 //!
-//! One function an operation, each with its name and its file in the error, so that a fault can be
-//! put before or after any of them.
+//! The tests put other disks in its place, which fail, shorten, hang, kill, forget or lie at the n-th
+//! call. The program itself knows [`RealDisk`] alone, which has no size and no choices: what it
+//! compiles to are the calls.
+//!
+//! A method is one call, as the system answers it. What is repeated, tolerated or said of a failure
+//! is decided above (`operations`).
 
+use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::snapshot_writer::error::{WriterError, failed_to};
+use crate::store::verify::{self, Header, Identity, VerifyError};
 use crate::sys::files;
 
-/// Returns the directory of the target.
-pub(super) fn parent(target: &Path) -> Result<&Path, WriterError> {
-    target
-        .parent()
-        .filter(|_| target.file_name().is_some())
-        .ok_or_else(|| WriterError::NoFile(target.to_owned()))
+/// The file system that the target is on.
+///
+/// Paths are absolute. The path that comes with an open file is the one that it was opened by.
+///
+/// # Errors
+///
+/// Each method fails as the system call behind it, with the system's number.
+pub trait Disk: Debug {
+    /// Describes a directory; fails for anything else.
+    fn look_at_dir(&self, dir: &Path) -> io::Result<Metadata>;
+    /// Makes a directory.
+    fn make_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Returns how many bytes may still be written there; none when that is not known.
+    fn free_bytes(&self, dir: &Path) -> Option<u64>;
+    /// Returns the paths of what is in a directory.
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Describes what is at a path, not following a link.
+    fn look(&self, path: &Path) -> io::Result<Metadata>;
+    /// Makes a file that was not there, with mode 0600.
+    fn create(&self, path: &Path) -> io::Result<File>;
+    /// Writes the beginning of `block`, and returns how much of it.
+    fn write(&self, file: &File, path: &Path, block: &[u8]) -> io::Result<usize>;
+    /// Makes what was written durable. Never repeated by itself, not even when it is interrupted.
+    fn sync(&self, file: &File, path: &Path) -> io::Result<()>;
+    /// Closes a file that was written. The file is closed then, whatever the answer.
+    fn close(&self, file: File, path: &Path) -> io::Result<()>;
+    /// Opens a regular file for reading.
+    fn open(&self, path: &Path) -> io::Result<File>;
+    /// Asks that a file be read from the disk, not from what is cached of it.
+    fn forget_cached(&self, file: &File, path: &Path) -> io::Result<()>;
+    /// Reads on, and returns how many bytes came; 0 at the end.
+    fn read(&self, file: &File, path: &Path, block: &mut [u8]) -> io::Result<usize>;
+    /// Gives a file a second name, which must be free.
+    fn link(&self, path: &Path, name: &Path) -> io::Result<()>;
+    /// Gives a file another name, in place of whatever has it.
+    fn rename(&self, path: &Path, name: &Path) -> io::Result<()>;
+    /// Removes a name.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// As [`verify::identify`].
+    fn identify(&self, path: &Path) -> Result<Header, VerifyError>;
+    /// As [`verify::peek`].
+    fn peek(&self, path: &Path) -> Result<Identity, VerifyError>;
+    /// As [`verify::verify`].
+    fn verify(&self, path: &Path) -> Result<Identity, VerifyError>;
 }
 
-/// Makes a directory and those above it that are missing, and makes their entries durable.
-pub(super) fn make_parents(dir: &Path) -> Result<(), WriterError> {
-    // The dot makes the kernel insist on a directory.
-    match fs::metadata(dir.join(".")) {
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed_to("use the directory", dir)(error)),
+/// The file system as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn look_at_dir(&self, dir: &Path) -> io::Result<Metadata> {
+        // The dot makes the kernel insist on a directory.
+        fs::metadata(dir.join("."))
     }
-    let above = parent(dir)?;
-    make_parents(above)?;
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed_to("make the directory", dir)(error)),
-        Ok(()) => sync_dir(above),
+
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir(dir)
     }
-}
 
-/// Refuses to begin what cannot fit.
-pub(super) fn check_room(dir: &Path, needed: u64) -> Result<(), WriterError> {
-    match files::free_bytes(dir) {
-        Some(free) if free < needed => {
-            Err(WriterError::NoRoom { dir: dir.to_owned(), free, needed })
-        }
-        _ => Ok(()),
+    fn free_bytes(&self, dir: &Path) -> Option<u64> {
+        files::free_bytes(dir)
     }
-}
 
-/// Returns the names in a directory.
-pub(super) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
-}
-
-/// Returns what is at a path, not following a link; none when nothing is.
-pub(super) fn look(path: &Path) -> Result<Option<Metadata>, WriterError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed_to("look at", path)(error)),
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
     }
-}
 
-/// Returns whether two names are of one file.
-pub(super) fn same_file(one: &Metadata, other: &Metadata) -> bool {
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-pub(super) fn create(path: &Path) -> Result<File, WriterError> {
-    files::create_private(path).map_err(failed_to("create", path))
-}
-
-pub(super) fn write(file: &mut File, path: &Path, block: &[u8]) -> Result<(), WriterError> {
-    file.write_all(block).map_err(failed_to("write", path))
-}
-
-pub(super) fn sync(file: &File, path: &Path) -> Result<(), WriterError> {
-    file.sync_all().map_err(failed_to("sync", path))
-}
-
-pub(super) fn close(file: File, path: &Path) -> Result<(), WriterError> {
-    files::close_checked(file).map_err(failed_to("close", path))
-}
-
-pub(super) fn open(path: &Path) -> Result<File, WriterError> {
-    files::open_regular(path).map_err(failed_to("open", path))
-}
-
-/// Opens a file for reading it from the disk rather than from memory, where the kernel plays along.
-pub(super) fn open_uncached(path: &Path) -> Result<File, WriterError> {
-    let file = open(path)?;
-    let _ = files::drop_cached_pages(&file);
-    Ok(file)
-}
-
-/// Reads on, and returns how many bytes came; 0 at the end.
-pub(super) fn read(file: &mut File, path: &Path, block: &mut [u8]) -> Result<usize, WriterError> {
-    loop {
-        match file.read(block) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result.map_err(failed_to("read", path)),
-        }
+    fn look(&self, path: &Path) -> io::Result<Metadata> {
+        fs::symlink_metadata(path)
     }
-}
 
-/// Gives a file a second name, which must be free; false where the file system has no such thing.
-pub(super) fn link(path: &Path, name: &Path) -> Result<bool, WriterError> {
-    match fs::hard_link(path, name) {
-        Ok(()) => Ok(true),
-        Err(error) if files::cannot_link(&error) => Ok(false),
-        Err(error) => Err(failed_to("link the snapshot before it to", name)(error)),
+    fn create(&self, path: &Path) -> io::Result<File> {
+        files::create_private(path)
     }
-}
 
-pub(super) fn rename(path: &Path, name: &Path) -> Result<(), WriterError> {
-    fs::rename(path, name).map_err(failed_to("rename a snapshot to", name))
-}
-
-/// Removes a name; that it is gone already is no error.
-pub(super) fn remove(path: &Path) -> Result<(), WriterError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(failed_to("remove", path)(error))
-        }
-        _ => Ok(()),
+    fn write(&self, mut file: &File, _: &Path, block: &[u8]) -> io::Result<usize> {
+        file.write(block)
     }
-}
 
-pub(super) fn sync_dir(dir: &Path) -> Result<(), WriterError> {
-    files::sync_dir(dir).map_err(failed_to("sync the directory", dir))
+    fn sync(&self, file: &File, _: &Path) -> io::Result<()> {
+        files::sync_once(file)
+    }
+
+    fn close(&self, file: File, _: &Path) -> io::Result<()> {
+        files::close_checked(file)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        files::open_regular(path)
+    }
+
+    fn forget_cached(&self, file: &File, _: &Path) -> io::Result<()> {
+        files::drop_cached_pages(file)
+    }
+
+    fn read(&self, mut file: &File, _: &Path, block: &mut [u8]) -> io::Result<usize> {
+        file.read(block)
+    }
+
+    fn link(&self, path: &Path, name: &Path) -> io::Result<()> {
+        fs::hard_link(path, name)
+    }
+
+    fn rename(&self, path: &Path, name: &Path) -> io::Result<()> {
+        fs::rename(path, name)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        files::sync_dir(dir)
+    }
+
+    fn identify(&self, path: &Path) -> Result<Header, VerifyError> {
+        verify::identify(path)
+    }
+
+    fn peek(&self, path: &Path) -> Result<Identity, VerifyError> {
+        verify::peek(path)
+    }
+
+    fn verify(&self, path: &Path) -> Result<Identity, VerifyError> {
+        verify::verify(path)
+    }
 }

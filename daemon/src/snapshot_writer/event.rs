@@ -14,7 +14,8 @@ pub enum WriterEvent {
     LeftOver(String),
     /// The snapshot is on disk, synced and verified.
     Done(WriterReport),
-    /// It is not, and the one before it is untouched.
+    /// It is not, or not for certain: the one before it is where it was, unless it was the last sync
+    /// that failed, with the new one at its place already.
     Failed(SnapshotFailure),
 }
 

@@ -9,10 +9,11 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use torc_protocol::id::Generation;
 
-use crate::snapshot_writer::disk;
+use crate::snapshot_writer::disk::Disk;
 use crate::snapshot_writer::error::WriterError;
+use crate::snapshot_writer::operations;
 use crate::snapshot_writer::temporary::Temporary;
-use crate::store::verify::{Identity, verify};
+use crate::store::verify::Identity;
 
 /// How much is written at a time. A network file system takes as long for 4 KiB as for 1 MiB.
 pub(super) const BLOCK: usize = 4 * 1024 * 1024;
@@ -43,7 +44,10 @@ impl Image {
     }
 
     /// Copies it, and returns the checksum of what was written.
-    pub(super) fn copy_to(&self, temporary: &mut Temporary<File>) -> Result<Sum, WriterError> {
+    pub(super) fn copy_to<D: Disk>(
+        &self,
+        temporary: &Temporary<'_, D, File>,
+    ) -> Result<Sum, WriterError> {
         let mut sum = Sha256::new();
         let mut block = vec![0; BLOCK];
         let mut offset = 0;
@@ -62,15 +66,16 @@ impl Image {
 /// Checks that the file at `path` has the bytes that were written, that they are a whole database,
 /// and that it is the snapshot it should be.
 pub(super) fn check(
+    disk: &impl Disk,
     path: &Path,
     expected: Sum,
     generation: Generation,
 ) -> Result<Identity, WriterError> {
-    if read_sum(path)? != expected {
+    if read_sum(disk, path)? != expected {
         return Err(WriterError::Altered(path.to_owned()));
     }
     let identity =
-        verify(path).map_err(|found| WriterError::Unsound { path: path.to_owned(), found })?;
+        disk.verify(path).map_err(|found| WriterError::Unsound { path: path.to_owned(), found })?;
     if identity.generation != generation {
         let found = identity.generation;
         return Err(WriterError::OtherGeneration { found, expected: generation });
@@ -81,12 +86,12 @@ pub(super) fn check(
     Ok(identity)
 }
 
-fn read_sum(path: &Path) -> Result<Sum, WriterError> {
-    let mut file = disk::open_uncached(path)?;
+fn read_sum(disk: &impl Disk, path: &Path) -> Result<Sum, WriterError> {
+    let file = operations::open_uncached(disk, path)?;
     let mut sum = Sha256::new();
     let mut block = vec![0; BLOCK];
     loop {
-        match disk::read(&mut file, path, &mut block)? {
+        match operations::read(disk, &file, path, &mut block)? {
             0 => return Ok(sum.finalize().into()),
             length => sum.update(&block[..length]),
         }

@@ -9,6 +9,9 @@
 //!   read back and checked takes its place in one step;
 //! - a file that is not a snapshot of torc's is never overwritten, moved or removed;
 //! - it finishes its work when torcd has died, for this may be the last snapshot there is.
+//!
+//! Every call that it makes on that file system goes through [`disk::Disk`], where the tests have each
+//! of them fail, hang, or be the last one (`tests/snapshot_writer/faults`).
 
 use std::fs::File;
 use std::io;
@@ -18,17 +21,20 @@ use std::path::PathBuf;
 use torc_protocol::id::Generation;
 use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
 
+use crate::snapshot_writer::disk::{Disk, RealDisk};
 use crate::snapshot_writer::error::WriterError;
 use crate::snapshot_writer::event::{WriterEvent, WriterReport};
 use crate::snapshot_writer::image::Image;
 use crate::snapshot_writer::progress::Progress;
 use crate::snapshot_writer::temporary::Temporary;
+use crate::sys::process::give_way;
 use crate::sys::signals::ignore_termination;
 
-mod disk;
+pub mod disk;
 mod error;
 pub mod event;
 mod image;
+mod operations;
 mod progress;
 mod publish;
 pub mod rotation;
@@ -52,27 +58,48 @@ pub struct Args {
 /// When the snapshot is not on disk. It was reported then, as far as anybody listens.
 pub fn run(args: Args) -> anyhow::Result<()> {
     ignore_termination()?;
+    give_way();
     let image = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut progress = Progress::new(io::stdout());
-    match write(&args, image, &mut progress) {
+    match write_with(&RealDisk, &args, image, io::stdout()) {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(anyhow::Error::msg(failure.reason)),
+    }
+}
+
+/// Writes `image` to the target on `disk`, and tells `listener` all of it as frames of
+/// [`WriterEvent`]s. The seam at which tests put a disk that fails; [`run`] does it on the real one.
+///
+/// # Errors
+///
+/// When the snapshot is not on disk.
+pub fn write_with<D: Disk, W: io::Write>(
+    disk: &D,
+    args: &Args,
+    image: File,
+    listener: W,
+) -> Result<WriterReport, SnapshotFailure> {
+    let mut progress = Progress::new(listener);
+    match write(disk, args, image, &mut progress) {
         Ok(report) => {
-            progress.send(WriterEvent::Done(report));
-            Ok(())
+            progress.send(WriterEvent::Done(report.clone()));
+            Ok(report)
         }
         Err(error) => {
-            progress.send(WriterEvent::Failed(SnapshotFailure {
+            let failure = SnapshotFailure {
                 path: args.target.display().to_string(),
                 phase: progress.phase(),
                 errno: error.errno(),
                 reason: error.to_string(),
                 kept: None,
-            }));
-            Err(error.into())
+            };
+            progress.send(WriterEvent::Failed(failure.clone()));
+            Err(failure)
         }
     }
 }
 
 fn write<W: io::Write>(
+    disk: &impl Disk,
     args: &Args,
     image: File,
     progress: &mut Progress<W>,
@@ -82,22 +109,22 @@ fn write<W: io::Write>(
 
     progress.begin(SnapshotPhase::Write);
     let image = Image::new(image)?;
-    let dir = disk::parent(target)?;
-    disk::make_parents(dir)?;
-    publish::refuse_strangers(target, keep)?;
-    temporary::remove_abandoned(target)?;
-    disk::check_room(dir, image.bytes())?;
-    let mut temporary = Temporary::create(target, args.generation)?;
-    let sha256 = image.copy_to(&mut temporary)?;
+    let dir = operations::parent(target)?;
+    operations::make_parents(disk, dir)?;
+    publish::refuse_strangers(disk, target, keep)?;
+    temporary::remove_abandoned(disk, target)?;
+    operations::check_room(disk, dir, image.bytes())?;
+    let temporary = Temporary::create(disk, target, args.generation)?;
+    let sha256 = image.copy_to(&temporary)?;
 
     progress.begin(SnapshotPhase::Sync);
     let written = temporary.sync()?;
 
     progress.begin(SnapshotPhase::Verify);
-    let identity = image::check(written.path(), sha256, args.generation)?;
+    let identity = image::check(disk, written.path(), sha256, args.generation)?;
 
     progress.begin(SnapshotPhase::Publish);
-    for reason in publish::publish(written, &identity, target, keep)? {
+    for reason in publish::publish(disk, written, &identity, target, keep)? {
         progress.send(WriterEvent::LeftOver(reason));
     }
     Ok(WriterReport {

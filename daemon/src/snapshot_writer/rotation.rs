@@ -7,7 +7,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::snapshot_writer::disk;
+use crate::snapshot_writer::disk::{Disk, RealDisk};
+use crate::snapshot_writer::operations;
 
 /// How many snapshots can be kept. Bounded so that a copy which a user named for a date or a year,
 /// as in `torc.db.20260131`, is never taken for one of ours.
@@ -28,10 +29,15 @@ pub fn numbered(target: &Path, number: u32) -> PathBuf {
 ///
 /// When the directory cannot be listed.
 pub fn older(target: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
+    older_on(&RealDisk, target)
+}
+
+/// As [`older`], on that disk.
+pub(super) fn older_on(disk: &impl Disk, target: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
     let (Some(dir), Some(base)) = (target.parent(), target.file_name()) else {
         return Ok(BTreeMap::new());
     };
-    let paths = match disk::list(dir) {
+    let paths = match operations::list(disk, dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         paths => paths?,
     };

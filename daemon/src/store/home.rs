@@ -2,23 +2,31 @@
 //!
 //! In memory means a WAL file in a private directory on a tmpfs: plain SQLite with readers beside
 //! the writer, and a crash of the daemon loses nothing. Where no tmpfs can be trusted, or where it
-//! is asked for by name, it is SQLite's own `:memory:`, which only its owner can read.
+//! is asked for by name, it is SQLite's own memory (`memdb`), which only its owner can read.
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 use torc_protocol::paths::DATABASE_NAME;
 
+use crate::store::image::ImageError;
 use crate::store::migrate::{self, SchemaError};
+use crate::store::private_dir::PrivateDir;
+use crate::store::shadow;
 
 /// How long a statement waits for a lock that only another process can hold.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// With so many pages in the log, whoever commits brings them in after all: the thread that does so
+/// otherwise does not keep up.
+const LOG_PAGES: u32 = 131_072;
+/// The log is cut to so many bytes when it begins anew. Whoever commits waits for that, some 20 ms for
+/// 100 MiB on a tmpfs; so it is more than a copy of a million jobs lets it grow to.
+const LOG_BYTES: u32 = 256 * 1024 * 1024;
 
 /// Where a database lives.
 #[derive(Debug)]
@@ -52,48 +60,6 @@ pub enum OpenError {
         /// What is wrong.
         source: SchemaError,
     },
-}
-
-/// A directory that is removed with all that is in it when this is dropped.
-#[derive(Debug)]
-pub struct PrivateDir {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl PrivateDir {
-    /// Makes a directory of this name in `parent`, which is ours alone.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be made, or is there already.
-    pub fn create(parent: &Path, name: &str) -> io::Result<Self> {
-        let path = parent.join(name);
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path, keep: false })
-    }
-
-    /// Lets the directory stay when this is dropped: it holds what is nowhere else.
-    pub fn keep(&mut self) {
-        self.keep = true;
-    }
-
-    /// Returns its path.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for PrivateDir {
-    fn drop(&mut self) {
-        if self.keep {
-            return;
-        }
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            tracing::warn!("cannot remove {}: {error}", self.path.display());
-        }
-    }
 }
 
 impl Home {
@@ -141,11 +107,15 @@ impl Home {
                     | OpenFlags::SQLITE_OPEN_CREATE
                     | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             ),
-            None => Connection::open_in_memory(),
+            None => shadow::open_memory(),
         }
         .map_err(|error| failed(error.into()))?;
         if let Some(load) = load {
-            restore(load, &mut connection).map_err(|error| failed(error.into()))?;
+            shadow::load(load, &mut connection).map_err(|error| match error {
+                ImageError::Io(source) => OpenError::Io { path: load.to_owned(), source },
+                ImageError::Sqlite(error) => failed(error.into()),
+                ImageError::Open(error) => error,
+            })?;
         }
         configure(&connection).map_err(|error| failed(error.into()))?;
         migrate::check(&connection).map_err(failed)?;
@@ -153,6 +123,8 @@ impl Home {
             connection
                 .pragma_update(None, "journal_mode", "WAL")
                 .and_then(|()| connection.pragma_update(None, "synchronous", "NORMAL"))
+                .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES))
+                .and_then(|()| connection.pragma_update(None, "journal_size_limit", LOG_BYTES))
                 .map_err(|error| failed(error.into()))?;
         }
         migrate::migrate(&mut connection).map_err(failed)?;
@@ -199,19 +171,12 @@ pub fn immutable_uri(path: &Path) -> String {
     uri + "?immutable=1"
 }
 
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
-}
-
-/// Copies the database in the file `from` into `connection`, which is empty.
-fn restore(from: &Path, connection: &mut Connection) -> rusqlite::Result<()> {
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    Backup::new(&source, connection)?.step(-1)?;
-    Ok(())
 }
 
 /// Makes the directory of a database, and the file with mode 0600 before SQLite does with another.

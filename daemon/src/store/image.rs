@@ -2,12 +2,20 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
 use crate::store::home::{Home, OpenError};
+use crate::store::room;
+use crate::sys;
+
+/// How long the header of a database is, in bytes.
+pub(super) const HEADER: usize = 100;
+/// Where it says whether there is a write-ahead log: a 2 stands for that, a 1 for none.
+const WRITE_AHEAD: Range<usize> = 18..20;
 
 /// Why a copy could not be made.
 #[derive(Debug, Error)]
@@ -24,6 +32,14 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// Returns whether it needed room that there was not.
+    fn is_want_of_room(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            other => other.errno() == Some(sys::files::NO_SPACE),
+        }
+    }
+
     /// Returns the system's error number, when there is one.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
@@ -56,10 +72,46 @@ impl Copier {
 
     /// Returns a copy as an open file without a name.
     ///
+    /// It is staged beside the database, in memory. Where there is no room for that, which the
+    /// database itself may need at any moment, it takes memory of the process.
+    ///
     /// # Errors
     ///
-    /// When SQLite fails, or there is no room for it.
-    pub fn copy(&self, name: &str) -> Result<File, ImageError> {
+    /// When SQLite fails, or there is no room for it anywhere.
+    pub fn copy(&mut self, name: &str) -> Result<File, ImageError> {
+        if self.has_room()? {
+            match self.stage(name) {
+                Err(error) if error.is_want_of_room() => {
+                    tracing::warn!("{} has no room for a copy: {error}", self.staging.display());
+                }
+                staged => return staged,
+            }
+        }
+        self.copy_unnamed(name)
+    }
+
+    /// Returns whether a copy leaves the database room to grow in.
+    fn has_room(&self) -> rusqlite::Result<bool> {
+        let pragma = |name| self.connection.pragma_query_value(None, name, |row| row.get(0));
+        let (pages, size): (u64, u64) = (pragma("page_count")?, pragma("page_size")?);
+        let free = sys::files::free_bytes(&self.staging);
+        // Twice the margin, lest the copy makes the database move.
+        let margin = 2 * room::margin(&self.staging);
+        Ok(free.is_none_or(|free| free >= pages * size + margin))
+    }
+
+    /// Returns a copy that takes no room on any file system, but twice that in memory meanwhile.
+    fn copy_unnamed(&mut self, name: &str) -> Result<File, ImageError> {
+        let mut file = sys::memory::anonymous_file(name)?;
+        // One state of it, whoever writes.
+        self.connection.execute_batch("BEGIN")?;
+        let written = self.connection.serialize(MAIN_DB).map_err(ImageError::from);
+        let written = written.and_then(|image| write_image(&image, &mut file));
+        self.connection.execute_batch("COMMIT")?;
+        written.map(|()| file)
+    }
+
+    fn stage(&self, name: &str) -> Result<File, ImageError> {
         let path = self.staging.join(name);
         // Not this connection's own `query_only`: the copy is written through it.
         self.connection.pragma_update(None, "query_only", false)?;
@@ -98,7 +150,7 @@ impl Checkpointer {
     /// # Errors
     ///
     /// As [`Copier::copy`].
-    pub fn copy(&self, name: &str) -> Result<File, ImageError> {
+    pub fn copy(&mut self, name: &str) -> Result<File, ImageError> {
         self.copier.copy(name)
     }
 
@@ -134,39 +186,76 @@ impl Checkpointer {
     }
 }
 
-/// Brings what is in the log beside a database into it, and removes the log.
+/// Copies a database to the new file `into`, with what is in the log beside it. Nobody may write to
+/// it meanwhile.
 ///
 /// # Errors
 ///
-/// When SQLite fails.
-pub fn merge_log(path: &Path) -> Result<(), ImageError> {
+/// When a file cannot be copied, or SQLite fails.
+pub fn copy_with_log(path: &Path, into: &Path) -> Result<(), ImageError> {
+    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    fs::copy(path, into)?;
+    match fs::copy(log(path), log(into)) {
+        Ok(_) => merge_log(into),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Brings what is in the log beside a database into it, and removes the log.
+fn merge_log(path: &Path) -> Result<(), ImageError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(())
 }
 
-/// Returns a copy of a database that only its owner can read, as an open file without a name.
-///
-/// The owner waits for it.
-///
-/// # Errors
-///
-/// When SQLite fails, or there is no memory for it.
-pub fn serialize(connection: &mut Connection, into: &mut File) -> Result<(), ImageError> {
-    let image = connection.serialize(MAIN_DB)?;
-    into.write_all(&image)?;
-    Ok(())
+/// Writes an image, which a write-ahead log stands beside no longer.
+pub(super) fn write_image(image: &[u8], into: &mut File) -> Result<(), ImageError> {
+    let Some((header, pages)) = image.split_first_chunk::<HEADER>() else {
+        return Err(io::Error::other("the database has no header").into());
+    };
+    let mut header = *header;
+    forget_log(&mut header);
+    into.write_all(&header)?;
+    Ok(into.write_all(pages)?)
+}
+
+/// Lets the header of a database say that no log stands beside it.
+pub(super) fn forget_log(header: &mut [u8; HEADER]) {
+    header[WRITE_AHEAD].fill(1);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Seek;
     use std::time::Duration;
 
     use super::*;
+    use crate::store::verify;
 
     fn length(path: &Path) -> u64 {
         fs::metadata(path.with_file_name("t.db-wal")).unwrap().len()
+    }
+
+    #[test]
+    fn a_copy_that_takes_no_room_is_a_whole_database_without_a_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("t.db"));
+        let writer = home.open_writer(None).unwrap();
+        writer.execute_batch("INSERT INTO meta VALUES ('instance', 'i')").unwrap();
+        let mut copier = Copier::open(&home, dir.path()).unwrap().unwrap();
+        for copy in [copier.copy_unnamed("copy").unwrap(), copier.copy("copy").unwrap()] {
+            let path = dir.path().join("image.db");
+            let mut copy = copy;
+            copy.rewind().unwrap();
+            io::copy(&mut copy, &mut File::create(&path).unwrap()).unwrap();
+            let identity = verify::verify(&path).unwrap();
+            assert_eq!(identity.instance, "i");
+            assert!(!identity.write_ahead);
+        }
+        writer.execute_batch("INSERT INTO meta VALUES ('after', '1')").expect("nothing is held");
+        assert!(!dir.path().join("copy").exists());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The schema and its history: numbered steps, counted by `PRAGMA user_version`.
 //!
 //! Steps are appended, never changed. A database that is newer than this program, or that is not
-//! torc's, is an error with a sentence and is left as it is.
+//! torc's, is an error with a sentence and is left as it is. So is one with a schema that the steps do
+//! not give: a trigger or a view that somebody has put there would act in our name.
+
+use std::sync::OnceLock;
 
 use rusqlite::{Connection, TransactionBehavior};
 use thiserror::Error;
@@ -23,6 +26,9 @@ pub enum SchemaError {
     /// A newer torc wrote it.
     #[error("it has schema {0}, this torc knows up to {SCHEMA_VERSION}")]
     Newer(u32),
+    /// It has something that torc has not made, or lacks what torc has.
+    #[error("its schema is not torc's: {0}")]
+    Altered(String),
     /// SQLite could not read or change it.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -44,7 +50,46 @@ pub fn check(connection: &Connection) -> Result<u32, SchemaError> {
     if version > SCHEMA_VERSION {
         return Err(SchemaError::Newer(version));
     }
+    check_objects(connection, version)?;
     Ok(version)
+}
+
+/// A row of `sqlite_schema`: the kind, the name, and the statement that makes it.
+type Object = (String, String, Option<String>);
+
+/// Checks that the schema is the one which the first so many steps give, to the letter.
+fn check_objects(connection: &Connection, version: u32) -> Result<(), SchemaError> {
+    static NEWEST: OnceLock<Vec<Object>> = OnceLock::new();
+    let made;
+    let expected = match NEWEST.get() {
+        Some(newest) if version == SCHEMA_VERSION => newest,
+        _ => {
+            let empty = Connection::open_in_memory()?;
+            STEPS[..version as usize].iter().try_for_each(|step| empty.execute_batch(step))?;
+            made = objects(&empty)?;
+            if version == SCHEMA_VERSION { NEWEST.get_or_init(|| made) } else { &made }
+        }
+    };
+    let present = objects(connection)?;
+    let name = |(kind, name, _): &Object| format!("the {kind} {name:?}");
+    if let Some(odd) = present.iter().find(|object| !expected.contains(object)) {
+        return Err(SchemaError::Altered(format!("{} is not of its making", name(odd))));
+    }
+    if let Some(lost) = expected.iter().find(|object| !present.contains(object)) {
+        return Err(SchemaError::Altered(format!("{} is missing", name(lost))));
+    }
+    Ok(())
+}
+
+/// Returns what is in the schema, except for the statistics that `ANALYZE` makes.
+fn objects(connection: &Connection) -> Result<Vec<Object>, rusqlite::Error> {
+    connection
+        .prepare(
+            "SELECT type, name, sql FROM sqlite_schema
+             WHERE type <> 'table' OR name NOT IN ('sqlite_stat1', 'sqlite_stat4')",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect()
 }
 
 /// Brings the database up to [`SCHEMA_VERSION`], in one transaction.
@@ -91,6 +136,30 @@ mod tests {
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();
         assert_eq!(tables, 1);
+    }
+
+    #[test]
+    fn a_schema_that_somebody_has_changed_is_refused() {
+        for change in [
+            "CREATE TRIGGER t AFTER INSERT ON workflow BEGIN DELETE FROM attempt; END",
+            "CREATE VIEW v AS SELECT * FROM job",
+            "CREATE TABLE t (x)",
+            "DROP TABLE attempt",
+            "DROP VIEW dependency; CREATE VIEW dependency AS SELECT 1",
+            "ALTER TABLE job ADD COLUMN x INTEGER GENERATED ALWAYS AS (1) VIRTUAL",
+            "ALTER TABLE output RENAME TO o; CREATE VIEW output AS SELECT * FROM o",
+        ] {
+            let mut connection = Connection::open_in_memory().unwrap();
+            migrate(&mut connection).unwrap();
+            connection.execute_batch(change).unwrap();
+            let refused = check(&connection);
+            assert!(matches!(refused, Err(SchemaError::Altered(_))), "{change}: {refused:?}");
+            assert!(migrate(&mut connection).is_err(), "{change}");
+        }
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.execute_batch("ANALYZE").unwrap();
+        check(&connection).unwrap();
     }
 
     #[test]

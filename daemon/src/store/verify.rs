@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use thiserror::Error;
 use torc_protocol::id::Generation;
 
-use crate::store::migrate::{APPLICATION_ID, SCHEMA_VERSION};
+use crate::store::migrate::{self, APPLICATION_ID, SCHEMA_VERSION, SchemaError};
 use crate::sys::files::open_regular;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -151,10 +151,17 @@ fn open(path: &Path) -> Result<Connection, VerifyError> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(immutable_uri(path)?, flags).map_err(classify)?;
     harden(&connection).map_err(classify)?;
+    // Before anything is read from a table: it may be something else that never ends.
+    migrate::check(&connection).map_err(|error| match error {
+        SchemaError::Foreign(id) => VerifyError::Foreign(id.cast_unsigned()),
+        SchemaError::Newer(version) => VerifyError::Newer(version),
+        SchemaError::Altered(_) => VerifyError::Corrupt(error.to_string()),
+        SchemaError::Sqlite(error) => classify(error),
+    })?;
     Ok(connection)
 }
 
-fn harden(connection: &Connection) -> Result<(), rusqlite::Error> {
+pub(super) fn harden(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
@@ -181,7 +188,7 @@ fn immutable_uri(path: &Path) -> io::Result<String> {
     Ok(uri)
 }
 
-fn quick_check(connection: &Connection) -> Result<(), VerifyError> {
+pub(super) fn quick_check(connection: &Connection) -> Result<(), VerifyError> {
     let mut statement = connection.prepare("PRAGMA quick_check(3)").map_err(classify)?;
     let findings = statement
         .query_map([], |row| row.get::<_, String>(0))

@@ -4,24 +4,34 @@
 //! transaction, and counts those transactions: the counter is stored with them, so a snapshot knows
 //! which changes it holds. What is written only aside does not count.
 
-use std::fs::File;
+use std::borrow::Borrow;
 use std::path::Path;
+use std::rc::Rc;
 
+use crate::store::checkpoints::Checkpoints;
 use crate::store::home::{Home, OpenError};
-use crate::store::image::{self, ImageError};
+use crate::store::room::Reserve;
 use crate::store::tables::meta;
-use rusqlite::Connection;
+use rusqlite::serialize::Data;
+use rusqlite::{Connection, ErrorCode, MAIN_DB};
 
-/// The connection that writes, and what it keeps count of.
+/// The connection that writes, and what it keeps count of. Whoever shares it can copy the database
+/// while it is written to.
 #[derive(Debug)]
-pub struct Writer {
-    connection: Connection,
+pub struct Writer<C = Connection> {
+    /// Dropped before the connection, which tidies up after all others.
+    checkpoints: Option<Checkpoints>,
+    connection: C,
     instance: String,
     changes: u64,
     /// Something was written since the last `BEGIN`.
     dirty: bool,
     /// Some of it counts as a change.
     counts: bool,
+    /// Why SQLite has rolled the transaction back by itself.
+    undone: Option<String>,
+    /// Room for one last transaction, when there is none left.
+    reserve: Option<Reserve>,
 }
 
 impl Writer {
@@ -33,10 +43,17 @@ impl Writer {
     /// As [`Home::open_writer`].
     pub fn open(home: &Home, load: Option<&Path>) -> Result<Self, OpenError> {
         let connection = home.open_writer(load)?;
-        Self::begin_life(connection).map_err(|error| OpenError::Schema {
+        let mut writer = Self::begin_life(connection).map_err(|error| OpenError::Schema {
             path: home.describe().into(),
             source: error.into(),
-        })
+        })?;
+        if let Home::Tmpfs(dir) = home {
+            let reserve = Reserve::take(dir.path());
+            let path = dir.path().to_owned();
+            writer.reserve = Some(reserve.map_err(|source| OpenError::Io { path, source })?);
+        }
+        writer.checkpoints = Checkpoints::start(home)?;
+        Ok(writer)
     }
 
     fn begin_life(connection: Connection) -> rusqlite::Result<Self> {
@@ -52,14 +69,64 @@ impl Writer {
         };
         let changes = meta::get(&connection, "changes")?.and_then(|text| text.parse().ok());
         Ok(Self {
+            checkpoints: None,
             connection,
             instance,
             changes: changes.unwrap_or(0),
             dirty: false,
             counts: false,
+            undone: None,
+            reserve: None,
         })
     }
 
+    /// Settles on this thread.
+    #[must_use]
+    pub fn share(self) -> Writer<Rc<Connection>> {
+        Writer {
+            checkpoints: self.checkpoints,
+            connection: Rc::new(self.connection),
+            instance: self.instance,
+            changes: self.changes,
+            dirty: self.dirty,
+            counts: self.counts,
+            undone: self.undone,
+            reserve: self.reserve,
+        }
+    }
+}
+
+impl Writer<Rc<Connection>> {
+    /// Goes on with a copy of the database in another place. Nothing may be open that is not
+    /// committed.
+    pub(super) fn go_on_in(
+        &mut self,
+        connection: Connection,
+        reserve: Option<Reserve>,
+        checkpoints: Option<Checkpoints>,
+    ) {
+        self.checkpoints = checkpoints;
+        self.connection = Rc::new(connection);
+        self.reserve = reserve;
+    }
+
+    /// Returns the image of the database, as it is kept in a file.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for it, or somebody copies from the connection.
+    pub(super) fn serialize(&mut self) -> rusqlite::Result<Data<'_>> {
+        Rc::get_mut(&mut self.connection).ok_or(rusqlite::Error::InvalidQuery)?.serialize(MAIN_DB)
+    }
+
+    /// Returns the connection, to copy from it while it is written to.
+    #[must_use]
+    pub fn shared(&self) -> Rc<Connection> {
+        self.connection.clone()
+    }
+}
+
+impl<C: Borrow<Connection>> Writer<C> {
     /// Returns the name that the database keeps for life.
     #[must_use]
     pub fn instance(&self) -> &str {
@@ -75,7 +142,7 @@ impl Writer {
     /// Returns the connection for reading; within a transaction it sees what was written.
     #[must_use]
     pub fn reading(&self) -> &Connection {
-        &self.connection
+        self.connection.borrow()
     }
 
     /// Returns the connection for writing, and opens a transaction unless one is open.
@@ -90,16 +157,16 @@ impl Writer {
 
     fn open_transaction(&mut self) -> rusqlite::Result<&Connection> {
         if !self.dirty {
-            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.reading().prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             self.dirty = true;
-        } else if self.connection.is_autocommit() {
+        } else if self.reading().is_autocommit() {
             // SQLite has rolled it back by itself, as it does when it has no room: what would be
             // written now would be kept without what came before.
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
-            let message = "the transaction was rolled back".to_owned();
-            return Err(rusqlite::Error::SqliteFailure(code, Some(message)));
+            let why = self.undone.as_deref().unwrap_or("the transaction was rolled back");
+            return Err(rusqlite::Error::SqliteFailure(code, Some(why.to_owned())));
         }
-        Ok(&self.connection)
+        Ok(self.reading())
     }
 
     /// Runs `f` so that either all of what it writes is kept, or nothing.
@@ -128,8 +195,9 @@ impl Writer {
         let connection = self.open_transaction()?;
         connection.execute_batch("SAVEPOINT step")?;
         let outcome = f(connection);
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
             if connection.is_autocommit() {
+                self.undone = Some(self.explain(error));
                 return outcome;
             }
             connection.execute_batch("ROLLBACK TO step")?;
@@ -149,31 +217,66 @@ impl Writer {
         }
         self.open_transaction()?;
         let changes = self.changes + u64::from(self.counts);
-        meta::set(&self.connection, "changes", &changes.to_string())
-            .and_then(|()| self.connection.prepare_cached("COMMIT")?.execute([]))
+        meta::set(self.reading(), "changes", &changes.to_string())
+            .and_then(|()| self.reading().prepare_cached("COMMIT")?.execute([]))
             .inspect_err(|_| self.roll_back())?;
         (self.dirty, self.counts) = (false, false);
         self.changes = changes;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.note();
+        }
         Ok(())
     }
 
     /// Takes back what was written since the last commit.
     pub fn roll_back(&mut self) {
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        if !self.reading().is_autocommit()
+            && let Err(error) = self.reading().execute_batch("ROLLBACK")
         {
             tracing::error!("cannot take back what was not recorded: {error}");
         }
-        (self.dirty, self.counts) = (false, false);
+        (self.dirty, self.counts, self.undone) = (false, false, None);
     }
 
-    /// Writes a copy of the whole database into a file. Nothing else happens meanwhile.
+    /// Returns why SQLite has failed, in words for people.
+    #[must_use]
+    pub fn explain(&self, error: &rusqlite::Error) -> String {
+        let is_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        // A file has an absolute path.
+        let in_memory = self.reading().path().is_none_or(|path| !path.starts_with('/'));
+        if is_full && in_memory {
+            return "SQLite's own memory is full: it holds 1 GiB, and a database on a tmpfs or on \
+                    disk (`--database FILE`) may be larger"
+                .to_owned();
+        }
+        error.to_string()
+    }
+
+    /// Returns how large the database is, in bytes.
     ///
     /// # Errors
     ///
-    /// When SQLite fails, or there is no room for it.
-    pub fn serialize(&mut self, into: &mut File) -> Result<(), ImageError> {
-        image::serialize(&mut self.connection, into)
+    /// When SQLite fails.
+    pub fn bytes(&self) -> rusqlite::Result<u64> {
+        let pragma = |name| self.reading().pragma_query_value(None, name, |row| row.get(0));
+        let (pages, size): (u64, u64) = (pragma("page_count")?, pragma("page_size")?);
+        Ok(pages * size)
+    }
+
+    /// Runs `f` in a transaction of its own, in a database that takes no more changes otherwise:
+    /// what was not committed is taken back, and the room that was kept for this is used.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails even so; then nothing of it is kept.
+    pub fn at_last<T>(
+        &mut self,
+        f: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.roll_back();
+        self.reserve = None;
+        let done = self.all_or_nothing(f).and_then(|done| self.commit().map(|()| done));
+        done.inspect_err(|_| self.roll_back())
     }
 }
 

@@ -7,9 +7,9 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, PosixFadviseAdvice, posix_fadvise};
+use nix::fcntl::{OFlag, PosixFadviseAdvice, posix_fadvise, posix_fallocate};
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{Uid, close};
+use nix::unistd::{Uid, close, fsync};
 
 /// The error number that says that a file system is full.
 pub const NO_SPACE: i32 = Errno::ENOSPC as i32;
@@ -52,16 +52,33 @@ fn not_regular() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 
+/// Takes room for the first `bytes` of a file, so that writing them cannot fail for want of it.
+///
+/// # Errors
+///
+/// When there is not so much room.
+pub fn allocate(file: &File, bytes: u64) -> io::Result<()> {
+    let bytes = i64::try_from(bytes).map_err(io::Error::other)?;
+    Ok(posix_fallocate(file, 0, bytes)?)
+}
+
 /// Closes a file and tells what drop would hide: that data did not reach the server.
 ///
 /// # Errors
 ///
-/// Whatever `close` reports, except EINTR: the descriptor is gone then, too.
+/// Whatever `close` reports. The descriptor is gone all the same.
 pub fn close_checked(file: File) -> io::Result<()> {
-    match close(OwnedFd::from(file)) {
-        Ok(()) | Err(Errno::EINTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
+    Ok(close(OwnedFd::from(file))?)
+}
+
+/// Makes what was written to a file durable; not repeated when a signal interrupts it, as
+/// [`File::sync_all`] is, for what comes in between may have swallowed an error.
+///
+/// # Errors
+///
+/// As `fsync`.
+pub fn sync_once(file: &File) -> io::Result<()> {
+    Ok(fsync(file)?)
 }
 
 /// Asks the kernel to forget the cached pages of a file, so that it is read from the disk.
@@ -83,6 +100,13 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     let blocks =
         if Uid::effective().is_root() { stat.blocks_free() } else { stat.blocks_available() };
     Some(blocks.saturating_mul(stat.fragment_size()))
+}
+
+/// Returns how many bytes the file system of `path` can hold; none when it does not count.
+#[must_use]
+pub fn size_bytes(path: &Path) -> Option<u64> {
+    let stat = statvfs(path).ok().filter(|stat| stat.blocks() > 0)?;
+    Some(stat.blocks().saturating_mul(stat.fragment_size()))
 }
 
 /// Returns whether an error says that the file system has no hard links, or not for this file.

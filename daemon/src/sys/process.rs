@@ -1,15 +1,18 @@
 //! This process and its children.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::prctl;
 use nix::sys::resource::{self, Resource};
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::waitpid;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 /// Returns the path by which this very program can be run again, even when its file was replaced by
 /// a newer one since it started.
@@ -40,6 +43,15 @@ pub fn adopt_orphans() -> io::Result<()> {
     Ok(prctl::set_child_subreaper(true)?)
 }
 
+/// Lets others have the processor first, and by that the disk too, as the kernel derives the one
+/// from the other. Harmless when it is refused.
+#[expect(unsafe_code, reason = "neither std nor nix wraps it")]
+pub fn give_way() {
+    const NICER: i32 = 10;
+    // SAFETY: the call takes a number and touches no memory of ours.
+    unsafe { libc::nice(NICER) };
+}
+
 /// Kills a child of this process that has not been waited for.
 pub fn kill(pid: u32) {
     if let Ok(pid) = i32::try_from(pid)
@@ -50,35 +62,60 @@ pub fn kill(pid: u32) {
     }
 }
 
+/// A process that is held on to: its number may be given to another, this stays its own.
+#[derive(Debug)]
+pub struct Held(OwnedFd);
+
+impl Held {
+    /// Returns the process of this number.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or the kernel cannot do it (Linux before 5.3).
+    #[expect(unsafe_code, reason = "neither std nor nix wraps it")]
+    pub fn new(pid: u32) -> io::Result<Self> {
+        // SAFETY: takes two integers and returns a new descriptor, which nobody else owns.
+        unsafe {
+            let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+            let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0);
+            fd.map(|fd| Self(OwnedFd::from_raw_fd(fd))).ok_or_else(io::Error::last_os_error)
+        }
+    }
+
+    /// Kills it, if it is still there.
+    #[expect(unsafe_code, reason = "neither std nor nix wraps it")]
+    pub fn kill(&self) {
+        let none: *const libc::siginfo_t = std::ptr::null();
+        // SAFETY: the kernel makes the information itself when given a null pointer.
+        unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, none, 0)
+        };
+    }
+}
+
 /// Kills what is left of the jobs of a worker that died, and returns when it is gone.
 ///
-/// Their orphans are our children now. `groups` are the process groups of the jobs, whose numbers
-/// nobody else can have as long as their leaders have not been waited for. Processes that left
-/// their group are known by their environment: it has the entry `mark`, and names a job.
+/// Mostly its guard has done that. What is left when that was killed too is our child now, or will be
+/// when its parent is dead. `groups` are the process groups of the jobs and of the worker. Processes
+/// that left their group are known by their environment: it has the entry `mark`, and names a job.
 pub fn end_orphans(groups: &[u32], mark: &str) {
-    let groups: Vec<Pid> = groups
-        .iter()
-        .filter_map(|group| i32::try_from(*group).ok().filter(|group| *group > 1))
-        .map(Pid::from_raw)
-        .collect();
-    let mut killed: Vec<Pid> = Vec::new();
-    for group in &groups {
-        // It may have ended by itself.
-        let _ = signal::killpg(*group, Signal::SIGKILL);
-        killed.push(Pid::from_raw(-group.as_raw()));
-    }
+    let groups: HashSet<Pid> =
+        groups.iter().filter_map(|group| i32::try_from(*group).ok()).map(Pid::from_raw).collect();
+    let is_left = |pid: Pid| {
+        getpgid(Some(pid)).is_ok_and(|group| groups.contains(&group)) || is_marked(pid, mark)
+    };
     loop {
-        for pid in killed.drain(..) {
-            while matches!(waitpid(pid, None), Ok(_) | Err(Errno::EINTR)) {}
-        }
-        let marked = children().unwrap_or_default().into_iter().filter(|pid| is_marked(*pid, mark));
-        for pid in marked {
-            // It may have ended by itself.
-            let _ = signal::kill(pid, Signal::SIGKILL);
-            killed.push(pid);
-        }
-        if killed.is_empty() {
+        let mut left = children().unwrap_or_default();
+        left.retain(|pid| is_left(*pid));
+        if left.is_empty() {
             return;
+        }
+        for pid in &left {
+            // It may have ended by itself.
+            let _ = signal::kill(*pid, Signal::SIGKILL);
+        }
+        for pid in left {
+            while waitpid(pid, None) == Err(Errno::EINTR) {}
         }
     }
 }
@@ -138,6 +175,23 @@ mod tests {
         assert!(ours > 0);
         assert_eq!(start_time(std::process::id()), Some(ours));
         assert_eq!(start_time(u32::MAX), None);
+    }
+
+    #[test]
+    fn who_gives_way_is_nicer() {
+        let nice = || -> i32 {
+            let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+        };
+        // The kernel counts by threads, and this one ends.
+        let (before, after) = std::thread::spawn(move || {
+            let before = nice();
+            give_way();
+            (before, nice())
+        })
+        .join()
+        .unwrap();
+        assert_eq!(after, (before + 10).min(19));
     }
 
     #[test]

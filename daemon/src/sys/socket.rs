@@ -1,15 +1,16 @@
 //! The socket's file and its lock.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::stat::{Mode, fstat, lstat, umask};
+use nix::unistd::Uid;
 
 /// Binds a socket that only its owner can connect to from its first moment on.
 ///
@@ -36,9 +37,9 @@ impl FileLock {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn write(&mut self, text: &str) -> io::Result<()> {
+    pub fn write(&mut self, text: &[u8]) -> io::Result<()> {
         self.0.set_len(0)?;
-        self.0.write_all(text.as_bytes())
+        self.0.write_all_at(text, 0)
     }
 }
 
@@ -46,8 +47,23 @@ impl FileLock {
 ///
 /// # Errors
 ///
-/// When the file cannot be opened, or is a symbolic link.
+/// When the file cannot be opened, is a symbolic link or a pipe, belongs to somebody else, or has
+/// another name: in a directory that others can write to, they may have put it there, and it would be
+/// written to.
 pub fn lock_file(path: &Path) -> io::Result<Option<FileLock>> {
+    lock(path, FlockArg::LockExclusiveNonblock)
+}
+
+/// As [`lock_file`], but any number can have it together; none when somebody has it alone.
+///
+/// # Errors
+///
+/// As [`lock_file`].
+pub fn share_file(path: &Path) -> io::Result<Option<FileLock>> {
+    lock(path, FlockArg::LockSharedNonblock)
+}
+
+fn lock(path: &Path, how: FlockArg) -> io::Result<Option<FileLock>> {
     loop {
         let file = OpenOptions::new()
             .read(true)
@@ -55,9 +71,10 @@ pub fn lock_file(path: &Path) -> io::Result<Option<FileLock>> {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).bits())
+            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).bits())
             .open(path)?;
-        let locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        check_ours(&file)?;
+        let locked = match Flock::lock(file, how) {
             Ok(locked) => locked,
             Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
             Err((_, errno)) => return Err(errno.into()),
@@ -74,9 +91,40 @@ pub fn lock_file(path: &Path) -> io::Result<Option<FileLock>> {
     }
 }
 
+fn check_ours(file: &File) -> io::Result<()> {
+    let there = file.metadata()?;
+    let ours = Uid::effective().as_raw();
+    let wrong = if !there.is_file() {
+        "it is not a regular file".to_owned()
+    } else if there.uid() != ours {
+        format!("it belongs to uid {}, we are {ours}", there.uid())
+    } else if there.nlink() > 1 {
+        "it has other names, and what has them is not ours to write to".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the lock is not ours: {wrong}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_may_have_put_there_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let treasure = dir.path().join("treasure");
+        std::fs::write(&treasure, "gold").unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::os::unix::fs::symlink(&treasure, path("symlink")).unwrap();
+        std::fs::hard_link(&treasure, path("hard link")).unwrap();
+        nix::unistd::mkfifo(&path("pipe"), Mode::S_IRWXU).unwrap();
+        std::fs::create_dir(path("directory")).unwrap();
+        for name in ["symlink", "hard link", "pipe", "directory"] {
+            lock_file(&path(name)).expect_err(name);
+        }
+        assert_eq!(std::fs::read(&treasure).unwrap(), b"gold");
+    }
 
     #[test]
     fn a_lock_has_one_holder_and_survives_that_its_file_is_removed() {

@@ -4,13 +4,24 @@
 //! do nothing to but split is executed directly. The rule errs to the side of the shell: a line is
 //! only split when bash would run the very same program with the very same arguments.
 
+use std::fmt;
+
 /// How to run a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Give it to a shell.
     Shell,
     /// Execute these words; there is at least one.
     Direct(Vec<String>),
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shell => f.write_str("Shell"),
+            Self::Direct(words) => write!(f, "Direct({} words)", words.len()),
+        }
+    }
 }
 
 /// What bash gives a meaning of its own outside of quotes, wherever it stands.

@@ -15,14 +15,15 @@
 //!   default signals. When its leader ends, the rest of it is killed; nothing is left behind.
 //! - A job costs what it has: environment, files, recovery, GPUs and a limit of memory cost nothing
 //!   where they are not asked for, not even a thread.
-//! - The worker ends by `Drain`, or when torcd is gone, and by no signal but SIGKILL; then the
-//!   kernel kills the leaders.
+//! - The worker ends by `Drain`, or when torcd or its guard is gone, and by no signal but SIGKILL;
+//!   then the kernel kills the leaders, and the guard what they have started.
 
 mod attempt;
 mod command_line;
 mod environment;
 mod files;
 mod frame;
+mod guard;
 mod inbox;
 mod journal;
 mod kernel;
@@ -72,12 +73,14 @@ use shared::Shared;
 pub fn run(journal: Option<&Path>) -> anyhow::Result<()> {
     SigSet::all().thread_block().context("blocking signals")?;
     kernel::reset_dispositions();
+    let guard = guard::divide()?;
     let (input, output) = take_connection().context("taking over stdin and stdout")?;
     kernel::close_on_exec_from(3);
     prctl::set_child_subreaper(true).context("adopting orphans of jobs")?;
     prctl::set_name(c"torcd-worker").context("taking a name")?;
     kernel::pidfd_open(Pid::this())
         .context("this kernel cannot watch processes; torc needs Linux 5.3 or newer")?;
+    let guard = kernel::pidfd_open(guard).context("watching the guard")?;
     inbox::greet(&input, &output)?;
     let shared = Arc::new(Shared {
         outbox: outbox::Outbox::new(output),
@@ -91,9 +94,10 @@ pub fn run(journal: Option<&Path>) -> anyhow::Result<()> {
         open_files: raise_open_files(),
         is_ending: AtomicBool::new(false),
     });
+    guard::take_over().context("letting go of the guard")?;
     let ready = WorkerEvent::Ready { resources: resources::detect(), pid: std::process::id() };
     shared.outbox.send(ready);
-    run::Main::new(shared, Inbox::new(input)).context("watching children")?.run()
+    run::Main::new(shared, Inbox::new(input), guard).context("watching children")?.run()
 }
 
 /// Moves the connection away from where jobs have their stdio, and puts `/dev/null` and stderr

@@ -83,6 +83,11 @@ impl Outbox {
         }
     }
 
+    /// Drops all that is sent from here on, and what is held back.
+    pub(super) fn give_up(&self) {
+        self.broken.store(true, Ordering::Release);
+    }
+
     /// Returns whether torcd cannot be reached any more.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)

@@ -4,7 +4,7 @@
 //! stopping jobs. Every end of the worker has a bound, which is the grace and [`PATIENCE`].
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -46,6 +46,8 @@ pub(super) struct Main {
     shared: Arc<Shared>,
     inbox: Inbox,
     child_signals: SignalFd,
+    /// Becomes readable when the guard ends; none once it has.
+    guard: Option<OwnedFd>,
     /// Until when `child_signals` is not listened to.
     reap_pause: Option<Instant>,
     contexts: HashMap<WorkflowId, Arc<WorkflowContext>>,
@@ -64,7 +66,7 @@ impl Main {
     /// # Errors
     ///
     /// The kernel cannot tell about signals.
-    pub(super) fn new(shared: Arc<Shared>, inbox: Inbox) -> nix::Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, inbox: Inbox, guard: OwnedFd) -> nix::Result<Self> {
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGCHLD);
         Ok(Self {
@@ -74,6 +76,7 @@ impl Main {
                 &mask,
                 SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK,
             )?,
+            guard: Some(guard),
             reap_pause: None,
             contexts: HashMap::new(),
             threads: 0,
@@ -81,7 +84,7 @@ impl Main {
         })
     }
 
-    /// Runs until torcd has drained the worker or is gone, and no job is left.
+    /// Runs until torcd has drained the worker, or torcd or the guard is gone, and no job is left.
     ///
     /// # Errors
     ///
@@ -113,9 +116,10 @@ impl Main {
             listens.then(|| self.inbox.fd()),
             Some(self.shared.wake.fd()),
             self.reap_pause.is_none().then(|| self.child_signals.as_fd()),
+            self.guard.as_ref().map(OwnedFd::as_fd),
         ];
         let limit = self.next_deadline().map(|at| at.saturating_duration_since(now));
-        let [requests, wake, children] = kernel::wait_readable(fds, limit)?;
+        let [requests, wake, children, guard] = kernel::wait_readable(fds, limit)?;
         if wake {
             self.shared.wake.take();
             while kernel::reap_any() {}
@@ -124,6 +128,9 @@ impl Main {
             while matches!(self.child_signals.read_signal(), Ok(Some(_))) {}
             while kernel::reap_any() {}
             self.reap_pause = Some(Instant::now() + REAP_PAUSE);
+        }
+        if guard {
+            self.guard_is_gone();
         }
         self.do_what_is_due();
         if self.shared.outbox.is_broken() {
@@ -299,6 +306,14 @@ impl Main {
         if self.end.as_ref().is_none_or(|end| end.is_asked) {
             self.end(false, GRACE_WITHOUT_TORCD);
         }
+    }
+
+    /// Kills all, and tells torcd nothing more: as if the worker had been killed with its guard, but
+    /// for what the jobs would have left then.
+    fn guard_is_gone(&mut self) {
+        self.guard = None;
+        self.shared.outbox.give_up();
+        self.end(false, Duration::ZERO);
     }
 
     /// Stops all, to end when the last attempt has. A shorter grace than before shortens it.

@@ -1,4 +1,5 @@
-//! Processes of jobs that outlive the process that started them.
+//! Processes of jobs that outlive the process that started them: the strays of a worker, and those
+//! of its guard, which has no other children once the worker has ended.
 //!
 //! The worker is a subreaper, so they become children of its main thread, while the leaders of jobs
 //! are children of slot threads. The children of the main thread are therefore strays and nothing
@@ -99,20 +100,21 @@ impl Strays {
             .find_map(|stray| running(stray).filter(|_| getpgid(Some(stray)) == Ok(group)))
     }
 
-    /// Kills all strays and waits until they are gone. To be called on the main thread: nobody else
-    /// reaps them, so none of their numbers can be given to a stranger meanwhile.
-    pub(super) fn end_all(&self) {
+    /// Kills all strays and waits until they are gone; returns whether they are. To be called on the
+    /// main thread: nobody else reaps them, so none of their numbers can be given to a stranger
+    /// meanwhile.
+    pub(super) fn end_all(&self) -> bool {
         let deadline = Instant::now() + PATIENCE;
         loop {
             while kernel::reap_any() {}
             let strays = self.list();
-            let Some(first) = strays.first() else { return };
+            let Some(first) = strays.first() else { return true };
             for stray in &strays {
                 // An error means that it has ended.
                 let _ = kill(*stray, Signal::SIGKILL);
             }
             if Instant::now() >= deadline {
-                return;
+                return false;
             }
             if let Ok(pidfd) = kernel::pidfd_open(*first) {
                 let _ = kernel::wait_readable([Some(pidfd.as_fd())], Some(remaining(deadline)));
@@ -138,14 +140,19 @@ fn parse_pid(text: &str) -> Option<Pid> {
 
 /// Finds the children of this process in the list of all processes.
 fn scan() -> Vec<Pid> {
-    let own = std::process::id().to_string();
+    let own = Some(Pid::this());
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let children = processes.filter_map(|entry| {
         let pid = parse_pid(entry.file_name().to_str()?)?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        (parent_of(&stat)? == own).then_some(pid)
+        (parent(pid) == own).then_some(pid)
     });
     children.collect()
+}
+
+/// Returns the parent of a process.
+pub(super) fn parent(process: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    parse_pid(parent_of(&stat)?)
 }
 
 /// Returns the second field after the name, which may itself hold spaces and parentheses.

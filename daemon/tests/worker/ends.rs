@@ -260,25 +260,10 @@ fn garbage_is_an_error_and_ends_everything() {
 fn signals_do_not_end_the_worker() {
     use nix::sys::signal::{Signal, kill};
     let mut worker = Worker::plain();
-    let pid = nix::unistd::Pid::from_raw(worker.pid().cast_signed());
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGPIPE] {
-        kill(pid, signal).unwrap();
+        for pid in [worker.guard(), worker.pid()] {
+            kill(nix::unistd::Pid::from_raw(pid.cast_signed()), signal).unwrap();
+        }
     }
     assert_eq!(worker.run("true").ending, Ending::Exited(0));
-}
-
-#[test]
-fn a_job_dies_with_a_worker_that_is_killed() {
-    let mut worker = Worker::plain();
-    worker.start_line(1, "sleep 60");
-    let job = nix::unistd::Pid::from_raw(worker.started(1).cast_signed());
-    worker.kill();
-    worker.exit_status();
-    // The kernel sends the signal when the worker ends; the death that follows takes a moment.
-    let mut checks = 0;
-    while is_alive(&job.to_string()) {
-        checks += 1;
-        assert!(checks < 1_000_000, "the job lives on");
-        std::thread::yield_now();
-    }
 }

@@ -7,6 +7,8 @@ use std::process::{Child, Command as Program, ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio_util::codec::Decoder;
 use torc_protocol::codec::{self, Codec};
@@ -29,7 +31,9 @@ pub(crate) const LANE: u32 = 1;
 
 /// A worker, and the end of its connection that torcd has.
 pub(crate) struct Worker {
-    process: Child,
+    /// What was started. The worker itself is a child of it.
+    guard: Child,
+    pid: u32,
     stream: Option<UnixStream>,
     codec: Codec<WorkerEvent, ()>,
     buffer: BytesMut,
@@ -47,14 +51,15 @@ impl Worker {
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_read_timeout(Some(LIMIT)).unwrap();
         let end = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
-        let process = Program::new(env!("CARGO_BIN_EXE_torcd"))
+        let guard = Program::new(env!("CARGO_BIN_EXE_torcd"))
             .arg("worker")
             .stdin(end())
             .stdout(end())
             .spawn()
             .unwrap();
         let mut worker = Self {
-            process,
+            guard,
+            pid: 0,
             stream: Some(ours),
             codec: Codec::default(),
             buffer: BytesMut::new(),
@@ -64,8 +69,8 @@ impl Worker {
         };
         drop(theirs);
         worker.greet();
-        worker.resources = worker.wait_for(|event| match event {
-            WorkerEvent::Ready { resources, .. } => Some(resources.clone()),
+        (worker.resources, worker.pid) = worker.wait_for(|event| match event {
+            WorkerEvent::Ready { resources, pid } => Some((resources.clone(), *pid)),
             _ => None,
         });
         worker.set_environment(b"PATH=/usr/local/bin:/usr/bin:/bin\0");
@@ -251,15 +256,25 @@ impl Worker {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
+        self.pid
     }
 
+    pub(crate) fn guard(&self) -> u32 {
+        self.guard.id()
+    }
+
+    /// Waits for the end of the guard, which comes after that of the worker, and returns how it ended.
     pub(crate) fn exit_status(&mut self) -> ExitStatus {
-        self.process.wait().unwrap()
+        self.guard.wait().unwrap()
     }
 
+    /// Kills the worker; its guard lives on.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
+        kill(Pid::from_raw(self.pid.cast_signed()), Signal::SIGKILL).unwrap();
+    }
+
+    pub(crate) fn kill_guard(&mut self) {
+        self.guard.kill().unwrap();
     }
 }
 
@@ -268,9 +283,9 @@ impl Drop for Worker {
         // Closing the connection ends it and its jobs.
         self.stream = None;
         if std::thread::panicking() {
-            let _ = self.process.kill();
+            let _ = self.guard.kill();
         }
-        let _ = self.process.wait();
+        let _ = self.guard.wait();
     }
 }
 

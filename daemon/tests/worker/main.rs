@@ -3,6 +3,7 @@
 mod ends;
 mod extra;
 mod files;
+mod guard;
 #[cfg(test)]
 mod harness;
 mod lanes;

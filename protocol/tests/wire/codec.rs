@@ -73,6 +73,13 @@ fn a_length_within_a_message_does_not_allocate_what_it_announces() {
 }
 
 #[test]
+fn a_frame_of_the_smallest_jobs_takes_no_more_than_twenty_times_its_size() {
+    let encoded = encode(&JobSpec::default()).unwrap().len();
+    let decoded = size_of::<JobSpec>();
+    assert!(decoded <= 20 * encoded, "{encoded} bytes become {decoded}");
+}
+
+#[test]
 fn a_message_over_the_limit_is_refused_where_it_is_made() {
     let job = JobSpec {
         name: "big".to_owned(),

@@ -5,3 +5,4 @@
 mod codec;
 mod golden;
 mod message;
+mod secrets;

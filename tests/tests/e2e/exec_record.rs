@@ -1,7 +1,6 @@
 //! `torcctl exec`: where its record is, and what becomes of the one that was there.
 
 use std::fs;
-use std::path::Path;
 
 use torc_tests::database::{Database, mode};
 use torc_tests::outcome::Outcome;
@@ -108,13 +107,13 @@ fn an_environment_is_not_kept_longer_than_it_is_needed() {
     assert!(!bytes.windows(11).any(|window| window == b"xyzzy-plugh"), "the secret is on disk");
 }
 
-/// Opens the database that stayed in memory because it could not be saved, of which torcd says
-/// where it is, and removes its directory after `look`.
+/// Opens the record that was saved elsewhere because its place did not take it, and removes it after
+/// `look`.
 fn rescued(outcome: &Outcome, look: impl FnOnce(&Database)) {
-    let place = outcome.stderr.lines().find_map(|line| line.split_once("stays in memory, in "));
-    let (_, file) = place.unwrap_or_else(|| panic!("no place is named in {outcome}"));
+    let place = outcome.stderr.lines().find_map(|line| line.strip_prefix("it is saved in "));
+    let file = place.unwrap_or_else(|| panic!("no place is named in {outcome}"));
     look(&Database::open(file));
-    fs::remove_dir_all(Path::new(file).parent().unwrap()).unwrap();
+    fs::remove_file(file).unwrap();
 }
 
 #[test]
@@ -150,7 +149,7 @@ fn what_somebody_else_has_put_there_meanwhile_is_not_overwritten() {
 }
 
 #[test]
-fn a_record_that_stayed_in_memory_is_where_the_report_points_to() {
+fn a_record_that_was_saved_elsewhere_is_where_the_report_points_to() {
     let torc = torc();
     let command = "mv torc_output moved && echo in the way > torc_output; false";
     let outcome = torc.args(["exec", "-c", command]).run().expect(5);
@@ -159,6 +158,6 @@ fn a_record_that_stayed_in_memory_is_where_the_report_points_to() {
     let (file, _) = rest.split_once(" · ").unwrap();
     let list = torc.args(["results", "list", "--failed", "--db", file, "--format", "json"]);
     assert_eq!(list.run().expect(0).json().as_array().unwrap().len(), 1);
-    assert!(outcome.stderr.contains(&format!("`cp {file} FILE`")), "{outcome}");
+    assert!(outcome.stderr.contains("`torcctl snapshot recover --db "), "{outcome}");
     rescued(&outcome, Database::expect_sound);
 }

@@ -1,5 +1,7 @@
 //! Whatever ends torcctl, torcd or the worker: the record is on disk, and no process is left.
 
+use std::process::Command;
+
 use nix::sys::signal::Signal;
 use torc_tests::memory;
 use torc_tests::processes::{Process, is_alive, signal};
@@ -133,6 +135,47 @@ fn when_the_worker_is_killed_its_jobs_are_lost_and_the_rest_goes_on() {
     let reason = torc.database().value("SELECT reason FROM attempt WHERE job_id = 1");
     assert!(reason.starts_with("lost: "), "{reason}");
     assert!(torc.path("second").exists());
+}
+
+/// Starts a process in its group, one in another session, and one there that hides its environment;
+/// says the numbers of all in the file `left`.
+const LEAVER: &str = "sleep 305 & one=$!; setsid sleep 306 & two=$!; \
+                      setsid env -i /bin/sleep 307 & echo $one $two $! > left; \
+                      echo $$ > started.new; mv started.new started; wait";
+
+/// Kills the processes with these words on their command line all at once, while a job runs that has
+/// started others; returns when these are gone.
+fn kill_at_once(victims: &[&str]) -> Run {
+    let run = Run::of(LEAVER);
+    let left = run.torc.contents_of("left");
+    let left: Vec<u32> = left.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    assert!(left.len() == 3 && left.iter().all(|pid| is_alive(*pid)), "{left:?}");
+    let victims = victims.iter().map(|with| process(&run.torc, with).pid.to_string());
+    assert!(Command::new("kill").arg("-9").args(victims).status().unwrap().success());
+    wait_until("all that the job has started is gone", || !left.iter().any(|pid| is_alive(*pid)));
+    run
+}
+
+#[test]
+fn nothing_is_left_when_torcd_is_killed_together_with_the_worker_or_its_guard() {
+    for other in ["torcd worker", "torc-guard"] {
+        let Run { torc, torcctl, job, torcd } = kill_at_once(&["--lifeline", other]);
+        torcctl.wait().expect(5);
+        torc.wait_for_silence();
+        assert!(!is_alive(job));
+        memory::clear(torcd);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_lost_jobs_and_the_rest_goes_on() {
+    for victim in ["torcd worker", "torc-guard"] {
+        let (torc, ended, stderr) = kill_at_once(&[victim]).ended();
+        assert_eq!(ended, 1, "{stderr}");
+        assert_eq!(jobs(&torc), ["job1|failed", "job2|completed"], "{victim}");
+        let reason = torc.database().value("SELECT reason FROM attempt WHERE job_id = 1");
+        assert_eq!(reason.strip_prefix("lost: the worker ended: signal").map(str::len), Some(2));
+    }
 }
 
 #[test]

@@ -21,11 +21,11 @@ use torc_protocol::request::Status;
 use torc_protocol::view::StatusView;
 
 use crate::client::Client;
+use crate::commands::running::record_args::EndArgs;
 use crate::commands::status;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
-use crate::output::page::write_json;
 use crate::output::stdout::Stdout;
 
 /// How long a torcd may take to load its database before we stop to wait for it.
@@ -61,6 +61,8 @@ pub(crate) struct StartArgs {
     /// Take a snapshot every N seconds as well, when something has changed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     snapshot_interval_seconds: Option<u64>,
+    #[command(flatten)]
+    end: EndArgs,
     /// The database of the torcd before this one, when it is restarted
     #[arg(skip)]
     inherited_database: Option<PathBuf>,
@@ -100,6 +102,12 @@ impl StartArgs {
         if let Some(seconds) = self.snapshot_interval_seconds {
             arguments.extend(["--snapshot-interval-seconds".into(), seconds.to_string().into()]);
         }
+        if let Some(seconds) = self.end.snapshot_timeout {
+            arguments.extend(["--snapshot-timeout".into(), seconds.to_string().into()]);
+        }
+        if let Some(dir) = &self.end.spill_dir {
+            arguments.extend(["--spill-dir".into(), std::path::absolute(dir)?.into()]);
+        }
         Ok(arguments)
     }
 }
@@ -134,7 +142,7 @@ async fn report(ctx: &Context, mut client: Client, what: &str) -> Result<u8, Cli
     let status = client.call(Status).await?;
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
-        write_json(stdout.format, status::NOUN, &status, stdout.open())?;
+        status::write(&status, stdout)?;
     } else if !ctx.globals.quiet {
         let StatusView { version, pid, socket, .. } = status;
         stdout.line(&format!("torcd {version} {what}: process {pid}, socket {socket}"))?;
@@ -282,9 +290,11 @@ mod tests {
         let args = StartArgs {
             snapshot_keep: Some(3),
             snapshot_interval_seconds: Some(60),
+            end: EndArgs { snapshot_timeout: Some(9), spill_dir: Some("/spill".into()) },
             ..StartArgs::default()
         };
-        let expected = "--socket /s --snapshot-keep 3 --snapshot-interval-seconds 60";
+        let expected = "--socket /s --snapshot-keep 3 --snapshot-interval-seconds 60 \
+            --snapshot-timeout 9 --spill-dir /spill";
         assert_eq!(arguments(&args, None), expected);
     }
 }

@@ -12,11 +12,16 @@ use torc_protocol::request::{Shutdown, SnapshotWait, Status};
 use torc_protocol::view::StatusView;
 
 use crate::client::{Client, Peer};
+use crate::commands::running::showing::waiting_mode;
+use crate::commands::running::stop::Stop;
+use crate::commands::running::waiting::{Patience, Waited, wait};
 use crate::commands::snapshot::Outcome;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
 use crate::output::stdout::Stdout;
+use crate::progress::display::Display;
+use crate::signals::Signals;
 use crate::spec::duration::Duration;
 
 /// How long a process may take to vanish after it has said that all is done.
@@ -60,7 +65,7 @@ pub(super) enum Stopped {
 pub(super) async fn run(ctx: &Context, args: &StopArgs) -> Result<u8, CliError> {
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     let socket = ctx.socket()?;
-    match stop(Client::knock(&socket).await?, &socket, args).await? {
+    match stop(ctx, Client::knock(&socket).await?, &socket, args).await? {
         Stopped::Nothing => {
             if !ctx.globals.quiet {
                 eprintln!("no torcd is running at {}", socket.display());
@@ -83,14 +88,19 @@ pub(super) async fn run(ctx: &Context, args: &StopArgs) -> Result<u8, CliError> 
 }
 
 /// Ends the torcd that is at `socket`, if one is, and returns when its process is gone.
-pub(super) async fn stop(peer: Peer, socket: &Path, args: &StopArgs) -> Result<Stopped, CliError> {
+pub(super) async fn stop(
+    ctx: &Context,
+    peer: Peer,
+    socket: &Path,
+    args: &StopArgs,
+) -> Result<Stopped, CliError> {
     let mut client = match peer {
         Peer::Ours(client) => client,
         Peer::Nobody => return Ok(Stopped::Nothing),
         Peer::Foreign(error) => return by_signal(socket, error).await,
     };
     let status = Box::new(client.call(Status).await?);
-    let outcome = shut_down(&mut client, args).await?;
+    let outcome = shut_down(ctx, &mut client, args).await?;
     let raw = i32::try_from(status.pid).map_err(|_| {
         CliError::new(ErrorKind::Failed, format!("torcd gave the process id {}", status.pid))
     })?;
@@ -100,25 +110,29 @@ pub(super) async fn stop(peer: Peer, socket: &Path, args: &StopArgs) -> Result<S
 
 /// Asks it to end and returns what became of its final snapshot. When it does not say, that counts
 /// as a snapshot that is not on disk.
-async fn shut_down(client: &mut Client, args: &StopArgs) -> Result<Outcome, CliError> {
-    client.stream(Shutdown { grace: args.grace.map(|grace| grace.0) }).await?;
-    let mut outcome = None;
-    let ended = loop {
-        match client.next::<Shutdown>().await {
-            Ok(Some(progress)) => {
-                outcome = Outcome::of(progress, SnapshotWait::Forever).or(outcome);
-            }
-            Ok(None) => break None,
-            Err(error) if error.kind == ErrorKind::NoDaemon => break Some(error.message),
-            Err(error) => return Err(error),
-        }
+async fn shut_down(
+    ctx: &Context,
+    client: &mut Client,
+    args: &StopArgs,
+) -> Result<Outcome, CliError> {
+    let mut stop = Stop::idle(Signals::listen()?);
+    let mut patience = Patience::new(&mut stop, client.process());
+    let mut display = Display::new(waiting_mode(ctx));
+    let shutdown = Shutdown { grace: args.grace.map(|grace| grace.0) };
+    let waited = wait(client, shutdown, "torcd is ending", &mut display, &mut patience).await;
+    let why = match waited {
+        Ok(Waited::Told(progress)) => match Outcome::of(progress, SnapshotWait::Forever) {
+            Some(outcome) => return Ok(outcome),
+            None => "it gave another answer".to_owned(),
+        },
+        Ok(Waited::Silence) => "it ended without a word about it".to_owned(),
+        Ok(Waited::Left(why)) => why.to_owned(),
+        Err(error) if error.kind == ErrorKind::NoDaemon => error.message,
+        Err(error) => return Err(error),
     };
-    outcome.ok_or_else(|| {
-        let why = ended.unwrap_or_else(|| "it ended without a word about it".to_owned());
-        let message = format!("torcd's final snapshot may not be on disk: {why}");
-        CliError::new(ErrorKind::NotDurable, message)
-            .hint("`torcctl workflows list --db FILE` shows what the file holds")
-    })
+    let message = format!("torcd's final snapshot may not be on disk: {why}");
+    Err(CliError::new(ErrorKind::NotDurable, message)
+        .hint("`torcctl snapshot recover --dry-run` shows a record that it has left elsewhere"))
 }
 
 /// Ends a torcd of another protocol, as an older one after an update. `error` is returned when it

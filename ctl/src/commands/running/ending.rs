@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use torc_protocol::id::WorkflowId;
 use torc_protocol::status::WorkflowStatus;
 use torc_protocol::time::Span;
 use torc_protocol::view::{JobCounts, WorkflowView};
@@ -9,14 +10,15 @@ use torc_protocol::view::{JobCounts, WorkflowView};
 use super::args::Print;
 use super::following::Following;
 use super::outcome::{FailedJob, Idle, Outcome};
-use super::saving::Saved;
+use super::report::{kept_in, recover};
+use super::saving::{Rest, Saved};
 use super::stop::Stop;
 use super::target::Target;
 use super::{Run, last_lines, left, outcome, report, saving, showing};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
-use crate::progress::display::Display;
 use crate::signals::Signals;
+use crate::spec::quote::shell_word;
 use crate::{exit_code, stderr};
 
 /// A run whose last job has ended.
@@ -43,8 +45,8 @@ pub(super) async fn finish(
     let left = told("what is left", left::of(&mut target.client, &following, labels).await);
     let record = record(target.record.as_deref());
     let is_lost_with_torcd = target.is_private_in_memory();
-    let saved = saving::save(target, &mut following.display, &mut following.stop).await;
     following.display.clear();
+    let saved = saving::save(ctx, target, &mut following.stop).await;
     let outcome = Outcome {
         workflow: following.workflow,
         name: ended.run.name,
@@ -74,12 +76,10 @@ pub(crate) async fn idle(
     workflow: &WorkflowView,
     idle: Idle,
 ) -> Result<u8, CliError> {
-    let mut display = Display::new(showing::display_mode(ctx, Print::None));
     let mut stop = Stop::idle(signals);
     let record = record(target.record.as_deref());
     let is_lost_with_torcd = target.is_private_in_memory();
-    let saved = saving::save(target, &mut display, &mut stop).await;
-    display.clear();
+    let saved = saving::save(ctx, target, &mut stop).await;
     end(
         ctx,
         &Outcome {
@@ -151,26 +151,45 @@ async fn failed_jobs(
 }
 
 /// The connection failed while jobs ran: says where things stand.
-pub(super) async fn lost(error: CliError, mut target: Target, stop: &mut Stop) -> CliError {
-    let Some(private) = target.private.take() else { return error };
-    drop(target.client);
+pub(super) async fn lost(
+    ctx: &Context,
+    error: CliError,
+    target: Target,
+    following: &mut Following,
+) -> CliError {
     let record = record(target.record.as_deref()).unwrap_or_else(|| "its database".to_owned());
-    match saving::aftermath(private, stop).await {
+    match saving::aftermath(ctx, target, &mut following.stop).await {
+        None => error,
+        Some(saved) => cut_short(&saved, &record, following.workflow, &error),
+    }
+}
+
+/// Returns what is said of a run whose torcd has gone while jobs ran. `record` is where that was to
+/// be, and `error` how we came to know.
+fn cut_short(saved: &Saved, record: &str, workflow: WorkflowId, error: &CliError) -> CliError {
+    let place = shell_word(record);
+    let (rest, again) = match saved {
         Saved::Durable(_) => {
             let message =
                 format!("torcd was ended while jobs were running; its record is in {record}");
-            CliError::new(ErrorKind::NoDaemon, message)
-                .hint("`torcctl jobs list` tells which jobs did not complete")
+            return CliError::new(ErrorKind::NoDaemon, message)
+                .hint("`torcctl jobs list` tells which jobs did not complete");
         }
-        Saved::Failed(_) | Saved::Unknown(_) => {
-            let message = format!(
-                "torcd died while jobs were running ({}); {record} holds only what the last snapshot before had",
-                error.message
-            );
-            CliError::new(ErrorKind::NotDurable, message)
-                .hint("the jobs have been stopped with it; run them again")
+        _ if let Some(kept) = saved.kept() => {
+            (format!("all that was recorded {}", kept_in(kept)), recover(kept, record))
         }
-    }
+        Saved::Unknown { rest: Rest::Database, .. } => {
+            let again = format!("`torcctl run {workflow} --db {place}` runs what is left");
+            (format!("the database {record} has all that was recorded before"), again)
+        }
+        Saved::Failed(_) | Saved::Unknown { .. } => {
+            let rest = format!("{record} holds only what the last snapshot before had");
+            (rest, "the jobs have been stopped with it; run them again".to_owned())
+        }
+    };
+    let how = &error.message;
+    let message = format!("torcd died while jobs were running ({how}); {rest}");
+    CliError::new(ErrorKind::NotDurable, message).hint(again)
 }
 
 fn record(path: Option<&Path>) -> Option<String> {

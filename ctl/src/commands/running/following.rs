@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::progress::display::Display;
 use crate::progress::model::{Model, Next};
 use crate::signals::EndSignal;
-use crate::style;
+use crate::{stderr, style};
 
 /// A workflow that runs, and all who want to hear of it.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Following {
         tokio::select! {
             all_shown = written => all_shown,
             signal = self.stop.next() => {
-                self.display.print(&format!("{}: what is not written yet is left out", signal.name()));
+                stderr::say(&format!("{}: what is not written yet is left out", signal.name()));
                 true
             }
         }
@@ -119,9 +119,9 @@ impl Following {
         let running = style::count(self.model.counts.running, "running job");
         match (self.stop.count(), signal.name()) {
             (1, name) => {
-                self.display.print(&format!("{name}: stopping {running}; once more kills at once"));
+                stderr::say(&format!("{name}: stopping {running}; once more kills at once"));
             }
-            (2, name) => self.display.print(&format!("{name} again: killing {running}")),
+            (2, name) => stderr::say(&format!("{name} again: killing {running}")),
             _ => {}
         }
     }

@@ -134,7 +134,7 @@ pub(crate) fn found_by(ctx: &Context, saved: &Saved, is_lost_with_torcd: bool) -
     let option =
         |name: &str, path: &Path| format!(" {name} {}", shell_word(&path.to_string_lossy()));
     if is_lost_with_torcd && !matches!(saved, Saved::Durable(_)) {
-        return saved.kept_in_memory().map(|place| option("--db", Path::new(place)));
+        return saved.kept().map(|kept| option("--db", Path::new(&kept.path)));
     }
     Some(match (&ctx.globals.db, &ctx.globals.socket) {
         (Some(db), _) => option("--db", db),

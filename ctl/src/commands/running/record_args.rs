@@ -1,5 +1,7 @@
 //! The options about the record of a private torcd.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// Where the record of a private torcd is kept.
@@ -24,6 +26,29 @@ pub(crate) struct RecordArgs {
     /// Take a snapshot every N seconds as well, when something has changed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) snapshot_interval_seconds: Option<u64>,
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+}
+
+/// What becomes of the record at the end of a torcd.
+#[derive(Args, Debug, Default)]
+pub(crate) struct EndArgs {
+    /// Give the final snapshot so many seconds to get to disk; then it is saved elsewhere
+    /// [default: 300]
+    #[arg(long, value_name = "SECS")]
+    pub(crate) snapshot_timeout: Option<u64>,
+    /// Where a final snapshot is saved first that cannot get to its place
+    ///
+    /// Then come `$SLURM_TMPDIR`, `$TMPDIR`, /dev/shm and /tmp. `torcctl snapshot recover` brings it
+    /// home.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) spill_dir: Option<PathBuf>,
+}
+
+impl EndArgs {
+    fn any(&self) -> bool {
+        self.snapshot_timeout.is_some() || self.spill_dir.is_some()
+    }
 }
 
 impl RecordArgs {
@@ -35,5 +60,6 @@ impl RecordArgs {
             || self.steal
             || self.snapshot_keep.is_some()
             || self.snapshot_interval_seconds.is_some()
+            || self.end.any()
     }
 }

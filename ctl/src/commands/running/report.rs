@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use torc_protocol::status::{JobStatus, WorkflowStatus};
-use torc_protocol::view::{JobCounts, ResultView};
+use torc_protocol::view::{JobCounts, Kept, ResultView};
 
 use super::left::Left;
 use super::outcome::{FailedAction, FailedJob, Outcome};
-use super::saving::Saved;
+use super::saving::{Rest, Saved};
 use crate::spec::quote::shell_word;
 use crate::style::{self, Palette, Tone};
 
@@ -60,9 +60,11 @@ fn look_further(text: &mut String, outcome: &Outcome) {
     );
 }
 
-/// Says how the rest of a workflow that did not complete is run.
+/// Says how the rest of a workflow that did not complete is run. What is not at its place has to be
+/// brought there first, which is said elsewhere.
 fn go_on(text: &mut String, outcome: &Outcome) {
-    let is_open = matches!(outcome.status, WorkflowStatus::Failed | WorkflowStatus::Canceled);
+    let is_open = matches!(outcome.status, WorkflowStatus::Failed | WorkflowStatus::Canceled)
+        && outcome.saved.kept().is_none();
     if let (true, None, Some(options)) = (is_open, &outcome.idle, &outcome.found_by) {
         let id = outcome.workflow;
         let _ = writeln!(text, "run again only what is needed: torcctl run {id}{options}");
@@ -152,8 +154,8 @@ fn shorten(command: &str) -> String {
 }
 
 fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool) {
-    let path = outcome.record.as_deref().unwrap_or("the database");
-    let reason = match &outcome.saved {
+    let record = outcome.record.as_deref();
+    let (path, reason) = match &outcome.saved {
         Saved::Durable(_) if quiet => return,
         Saved::Durable(Some(view)) => {
             let size = style::size(view.bytes);
@@ -162,35 +164,69 @@ fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool)
             return;
         }
         Saved::Durable(None) => {
+            let path = record.unwrap_or("the database");
             let _ =
                 writeln!(text, "torcd was ended by somebody else; its snapshot is on disk: {path}");
             return;
         }
         Saved::Failed(failure) => {
-            format!("step '{}' failed: {}", failure.phase, failure.reason)
+            let reason = format!("step '{}' failed: {}", failure.phase, failure.reason);
+            (failure.path.as_str(), reason)
         }
-        Saved::Unknown(reason) => reason.clone(),
-    };
-    let path = match &outcome.saved {
-        Saved::Failed(failure) => failure.path.as_str(),
-        Saved::Durable(_) | Saved::Unknown(_) => path,
+        Saved::Unknown { reason, .. } => (record.unwrap_or("the database"), reason.clone()),
     };
     let error = palette.paint(Tone::Bad, "error:");
-    let _ = writeln!(text, "{error} the record of this run is not safe in {path}: {reason}");
-    let _ = writeln!(text, "hint: what was there before is untouched; {}", remedy(outcome));
+    let _ = match &outcome.saved {
+        Saved::Unknown { rest: Rest::Database, .. } => {
+            writeln!(text, "{error} the end of this run was not seen to: {reason}")
+        }
+        _ => writeln!(text, "{error} the record of this run is not safe in {path}: {reason}"),
+    };
+    if let Some(kept) = outcome.saved.kept() {
+        let _ = writeln!(text, "it {}", kept_in(kept));
+    }
+    let _ = writeln!(text, "hint: {}", remedy(outcome, path));
 }
 
-fn remedy(outcome: &Outcome) -> String {
-    match (outcome.saved.kept_in_memory(), &outcome.record) {
-        (Some(place), _) => {
-            let place = shell_word(place);
-            format!("copy the record from memory, where it stays: `cp {place} FILE`")
+/// Returns where a record is instead of at its place, in words.
+pub(crate) fn kept_in(kept: &Kept) -> String {
+    if kept.in_memory {
+        format!("stays in memory, in {}", kept.path)
+    } else {
+        format!("is saved in {}", kept.path)
+    }
+}
+
+/// Returns how a record is brought from where it is to `place`, in words.
+pub(crate) fn recover(kept: &Kept, place: &str) -> String {
+    let place = shell_word(place);
+    let limit = if kept.in_memory { ", before this host is rebooted" } else { "" };
+    format!(
+        "`torcctl snapshot recover --db {place}` brings it there when there is room{limit}; so does \
+         the next run with that database"
+    )
+}
+
+fn remedy(outcome: &Outcome, path: &str) -> String {
+    match (&outcome.saved, &outcome.record) {
+        (saved, Some(place)) if let Some(kept) = saved.kept() => recover(kept, place),
+        (Saved::Unknown { rest: Rest::Database, .. }, _) => {
+            format!("the database {path} has all that was recorded before")
         }
-        (None, Some(_)) => {
-            "make room or name another place with `--db FILE`, and run again".to_owned()
+        (Saved::Unknown { .. }, Some(place)) => format!(
+            "what was there before is untouched; `torcctl snapshot list --db {}` shows what is there \
+             now, and what is left elsewhere",
+            shell_word(place)
+        ),
+        (_, Some(_)) => {
+            "what was there before is untouched; make room or name another place with `--db FILE`, \
+             and run again"
+                .to_owned()
         }
-        (None, None) => {
-            "torcd still has the record; make room, and `torcctl snapshot --wait`".to_owned()
+        (_, None) => {
+            "what was there before is untouched; torcd still has the record; make room, and \
+             `torcctl snapshot --wait`"
+                .to_owned()
         }
     }
 }

@@ -107,14 +107,53 @@ fn a_run_that_is_found_nowhere_is_not_pointed_to() {
 }
 
 #[test]
-fn a_record_that_stayed_in_memory_is_pointed_to() {
+fn a_record_that_is_elsewhere_is_pointed_to_with_the_command_that_brings_it_home() {
     let mut outcome = outcome(WorkflowStatus::Completed);
-    let reason = "no room; the database stays in memory, in /dev/shm/torc-1/9 a/torc.db";
     let Saved::Failed(failure) = full_disk() else { unreachable!() };
-    outcome.saved = Saved::Failed(SnapshotFailure { reason: reason.to_owned(), ..failure });
+    let kept = |path: &str, in_memory| Some(Kept { path: path.to_owned(), in_memory });
+    let in_memory = kept("/dev/shm/torc-1/9 a/torc.db", true);
+    outcome.saved = Saved::Failed(SnapshotFailure { kept: in_memory.clone(), ..failure.clone() });
+    insta::assert_snapshot!(text(&outcome, Palette::PLAIN, true), @r"
+    error: the record of this run is not safe in /full/torc.db: step 'write' failed: No space left on device
+    it stays in memory, in /dev/shm/torc-1/9 a/torc.db
+    hint: `torcctl snapshot recover --db /w/torc_output/torc.db` brings it there when there is room, before this host is rebooted; so does the next run with that database
+    ");
+    outcome.saved =
+        Saved::Failed(SnapshotFailure { kept: kept("/tmp/torc-1/x.db", false), ..failure });
+    insta::assert_snapshot!(text(&outcome, Palette::PLAIN, true), @r"
+    error: the record of this run is not safe in /full/torc.db: step 'write' failed: No space left on device
+    it is saved in /tmp/torc-1/x.db
+    hint: `torcctl snapshot recover --db /w/torc_output/torc.db` brings it there when there is room; so does the next run with that database
+    ");
+    let reason = "torcd was killed".to_owned();
+    outcome.saved = Saved::Unknown { reason, rest: Rest::Kept(in_memory.unwrap()) };
+    outcome.status = WorkflowStatus::Failed;
+    let text = text(&outcome, Palette::PLAIN, false);
+    assert!(text.contains("torc.db: torcd was killed\nit stays in memory, in /dev/shm/"), "{text}");
+    assert!(!text.contains("run again only what is needed"), "{text}");
+    assert_eq!(outcome.exit_code(), 5);
+}
+
+#[test]
+fn a_record_of_which_nothing_is_known_can_be_looked_for() {
+    let mut outcome = outcome(WorkflowStatus::Completed);
+    let reason = "you did not wait for it; torcd goes on saving it".to_owned();
+    outcome.saved = Saved::Unknown { reason, rest: Rest::Nowhere };
     let text = text(&outcome, Palette::PLAIN, true);
-    assert!(text.contains("`cp '/dev/shm/torc-1/9 a/torc.db' FILE`"), "{text}");
-    assert!(!text.contains("run again"), "{text}");
+    let list = "`torcctl snapshot list --db /w/torc_output/torc.db` shows what is there now";
+    assert!(text.contains(list), "{text}");
+}
+
+#[test]
+fn a_database_on_disk_whose_torcd_was_killed_has_all_that_was_recorded() {
+    let mut outcome = outcome(WorkflowStatus::Completed);
+    let reason = "torcd was killed".to_owned();
+    outcome.saved = Saved::Unknown { reason, rest: Rest::Database };
+    insta::assert_snapshot!(text(&outcome, Palette::PLAIN, true), @r"
+    error: the end of this run was not seen to: torcd was killed
+    hint: the database /w/torc_output/torc.db has all that was recorded before
+    ");
+    assert_eq!(outcome.exit_code(), 5);
 }
 
 #[test]

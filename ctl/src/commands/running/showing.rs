@@ -69,8 +69,17 @@ impl Show {
 
 /// Returns how progress is shown. Where jobs write to our streams there is no room for a bar.
 pub(crate) fn display_mode(ctx: &Context, print: Print) -> Mode {
+    if print != Print::None || ctx.globals.format == Format::Ndjson {
+        Mode::Off
+    } else {
+        waiting_mode(ctx)
+    }
+}
+
+/// Returns how is shown what is waited for when all jobs have ended and their output is written.
+pub(crate) fn waiting_mode(ctx: &Context) -> Mode {
     let stderr = io::stderr();
-    if ctx.globals.quiet || print != Print::None || ctx.globals.format == Format::Ndjson {
+    if ctx.globals.quiet {
         Mode::Off
     } else if stderr.is_terminal() {
         Mode::Bar(Palette::new(ctx.globals.color, true))

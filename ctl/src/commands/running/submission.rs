@@ -3,9 +3,13 @@
 //!
 //! Until the commit nobody sees it, and it is dropped when our connection ends: all or nothing.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 
-use torc_protocol::request::{Submit, SubmitCommit, SubmitFiles, SubmitJobs};
+use torc_protocol::id::WorkflowId;
+use torc_protocol::request::{
+    GetWorkflow, Submit, SubmitCommit, SubmitFiles, SubmitJobs, Watch, WorkflowSelector,
+};
 use torc_protocol::response::Submitted;
 use torc_protocol::spec::{Command, FileSpec, JobSpec, StdioMode, UserDataSpec, WorkflowSpec};
 
@@ -55,12 +59,49 @@ pub(crate) trait Submission {
     }
 }
 
-/// Sends everything but the commit.
+/// Names a submission, so that it can be sent again when it is not known whether it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key(Option<String>);
+
+impl Key {
+    /// Returns the key that a user has chosen.
+    pub(crate) fn chosen(key: String) -> Self {
+        Self(Some(key))
+    }
+
+    /// Returns one that nobody else has; none on a system without randomness, which then sends
+    /// nothing twice.
+    pub(crate) fn random() -> Self {
+        let mut bytes = [0; 16];
+        let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+        Self(read.ok().map(|()| format!("torcctl-{:032x}", u128::from_ne_bytes(bytes))))
+    }
+
+    /// Returns whether a submission may be sent again under it.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// What torcd has of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// All of it; nobody sees it before the commit.
+    All,
+    /// This workflow, which was submitted with the same key before: nothing was sent.
+    Existing(WorkflowId),
+}
+
+/// Sends everything but the commit, under this key.
 pub(crate) async fn send(
     client: &mut Client,
     submission: &impl Submission,
-) -> Result<(), CliError> {
-    client.call(Submit { spec: submission.spec().clone(), key: None }).await?;
+    key: &Key,
+) -> Result<Sent, CliError> {
+    let submit = Submit { spec: submission.spec().clone(), key: key.0.clone() };
+    if let Some(existing) = client.call(submit).await?.existing {
+        return Ok(Sent::Existing(existing));
+    }
     for files in chunks(submission.files(), |file| file.name.len() + file.path.len()) {
         client.call(SubmitFiles { files, user_data: Vec::new() }).await?;
     }
@@ -71,12 +112,24 @@ pub(crate) async fn send(
     for jobs in chunks(submission.jobs(), job_size) {
         client.call(SubmitJobs { jobs }).await?;
     }
-    Ok(())
+    Ok(Sent::All)
 }
 
-/// Makes it visible. With `watch` its events follow on this connection.
-pub(crate) async fn commit(client: &mut Client, watch: bool) -> Result<Submitted, CliError> {
-    client.call(SubmitCommit { watch }).await
+/// Makes it visible. With `watch` the events follow on this connection.
+pub(crate) async fn commit(
+    client: &mut Client,
+    sent: Sent,
+    watch: bool,
+) -> Result<Submitted, CliError> {
+    let Sent::Existing(workflow_id) = sent else {
+        return client.call(SubmitCommit { watch }).await;
+    };
+    let workflow = WorkflowSelector::Id(workflow_id);
+    let view = client.call(GetWorkflow { workflow: workflow.clone() }).await?;
+    if watch {
+        client.stream(Watch { workflow, from_seq: Some(0) }).await?;
+    }
+    Ok(Submitted { workflow_id, jobs: view.jobs.total, existed: true })
 }
 
 fn chunks<T>(
@@ -146,6 +199,13 @@ mod tests {
         let jobs = std::iter::repeat_n(job, 6);
         let lengths: Vec<_> = chunks(jobs, job_size).map(|chunk| chunk.len()).collect();
         assert_eq!(lengths, [3, 3]);
+    }
+
+    #[test]
+    fn no_two_submissions_have_the_same_random_key() {
+        let keys = [Key::random(), Key::random()].map(|key| key.0.unwrap());
+        assert_ne!(keys[0], keys[1]);
+        assert!(keys.iter().all(|key| key.len() <= Submit::MAX_KEY), "{keys:?}");
     }
 
     #[test]

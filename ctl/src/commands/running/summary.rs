@@ -3,7 +3,7 @@
 use serde::Serialize;
 use torc_protocol::id::{AttemptNumber, Generation, JobId, WorkflowId};
 use torc_protocol::status::{JobStatus, WorkflowStatus};
-use torc_protocol::view::ResultView;
+use torc_protocol::view::{Kept, ResultView};
 
 use super::outcome::{FailedAction, Outcome};
 use super::saving::Saved;
@@ -58,6 +58,8 @@ struct SnapshotSummary<'a> {
     durable: bool,
     bytes: Option<u64>,
     error: Option<&'a str>,
+    /// Where the record is instead.
+    kept: Option<&'a Kept>,
 }
 
 impl<'a> From<&'a Outcome> for Summary<'a> {
@@ -103,8 +105,14 @@ impl<'a> From<&'a ResultView> for Failed<'a> {
 
 impl<'a> SnapshotSummary<'a> {
     fn new(saved: &'a Saved, record: Option<&'a str>) -> Self {
-        let unknown =
-            Self { path: record, generation: None, durable: false, bytes: None, error: None };
+        let unknown = Self {
+            path: record,
+            generation: None,
+            durable: false,
+            bytes: None,
+            error: None,
+            kept: saved.kept(),
+        };
         match saved {
             Saved::Durable(Some(view)) => Self {
                 path: Some(&view.path),
@@ -112,12 +120,13 @@ impl<'a> SnapshotSummary<'a> {
                 durable: true,
                 bytes: Some(view.bytes),
                 error: None,
+                kept: None,
             },
             Saved::Durable(None) => Self { durable: true, ..unknown },
             Saved::Failed(failure) => {
                 Self { path: Some(&failure.path), error: Some(&failure.reason), ..unknown }
             }
-            Saved::Unknown(reason) => Self { error: Some(reason), ..unknown },
+            Saved::Unknown { reason, .. } => Self { error: Some(reason), ..unknown },
         }
     }
 }

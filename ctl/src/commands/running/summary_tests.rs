@@ -39,7 +39,8 @@ fn the_keys_are_those_that_were_promised() {
         "generation": 3,
         "durable": true,
         "bytes": 1258291,
-        "error": null
+        "error": null,
+        "kept": null
       }
     }
     "#);
@@ -53,12 +54,13 @@ fn a_snapshot_that_failed_is_not_durable_and_says_why() {
         phase: SnapshotPhase::Write,
         errno: Some(28),
         reason: "No space left on device".to_owned(),
-        kept: None,
+        kept: Some(Kept { path: "/dev/shm/torc-1/x/torc.db".to_owned(), in_memory: true }),
     });
     let json = serde_json::to_value(Summary::from(&outcome)).unwrap();
     let expected = serde_json::json!({
         "path": "/full/torc.db", "generation": null, "durable": false, "bytes": null,
         "error": "No space left on device",
+        "kept": {"path": "/dev/shm/torc-1/x/torc.db", "in_memory": true},
     });
     assert_eq!(json["snapshot"], expected);
     assert_eq!(json["status"], "completed");

@@ -9,6 +9,7 @@ use torc_protocol::spec::StdioMode;
 
 use super::job_context::absolute;
 use super::record_args::RecordArgs;
+use super::saving;
 use super::submission::Submission;
 use crate::client::Client;
 use crate::context::{Context, default_database};
@@ -19,6 +20,9 @@ use crate::style::one_line;
 
 /// The environment variable in which a job finds its number.
 const JOB_VARIABLE: &str = "TORC_JOB_ID";
+
+/// What a private torcd logs by itself: faults, and what it begins with. Of the rest we tell.
+const ONLY_START: &str = "error,torcd::daemon=warn";
 
 /// A torcd that runs our jobs.
 #[derive(Debug)]
@@ -70,7 +74,8 @@ impl Target {
             return Ok(target);
         }
         let path = place(ctx)?;
-        if path.exists() {
+        // After a crash before the first snapshot it is only where the torcd has left it.
+        if path.exists() || saving::left_by_killed(ctx, &path).await.is_some() {
             return Self::start(ctx, record, &path).await;
         }
         let (kind, message) = match &ctx.globals.db {
@@ -120,10 +125,12 @@ impl Target {
         let launch = Launch {
             snapshot_keep: Some(record.snapshot_keep.unwrap_or(1)),
             snapshot_interval: record.snapshot_interval_seconds,
+            snapshot_timeout: record.end.snapshot_timeout,
+            spill_dir: record.end.spill_dir.as_deref().map(absolute).transpose()?,
             fresh: record.fresh,
             steal: record.steal,
             // What goes wrong is in the report; an error beyond that is for whoever starts it.
-            log: ctx.globals.log_level().or(Some("error")),
+            log: ctx.globals.log_level().or(Some(ONLY_START)),
             ..Launch::new(ctx.torcd()?, home(path.to_owned()))
         };
         let private = Standalone::start(&launch).await?;
@@ -139,6 +146,11 @@ impl Target {
         if let Some(private) = self.private {
             drop(private.ended().await);
         }
+    }
+
+    /// Returns whether its database is in memory.
+    pub(crate) fn in_memory(&self) -> bool {
+        self.in_memory
     }
 
     /// Returns whether its record is gone with it unless a snapshot saves it.

@@ -210,6 +210,7 @@ fn without_an_ending_the_text_tells_the_format() {
         ("name \"x\"\njob \"a\" {\n", "2:"),
         ("just words", "1:1: a workflow is a map of fields, not text"),
         (" \n", "1:1: the file is empty"),
+        ("# nothing yet\n", "1:1: the file is empty"),
     ] {
         assert!(
             guess(text).starts_with(&format!("error: flow:{problem}")),

@@ -39,6 +39,10 @@ pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Node> {
         };
         goes_on?;
     }
+    if reader.documents == 0 {
+        // Nothing but comments.
+        return Some(Node::new(Position::START, Value::Null));
+    }
     reader.tree.finish()
 }
 

@@ -65,6 +65,8 @@ pub(super) struct AxesReader<'w> {
     variables: &'w Variables,
     /// Where relative paths begin: the directory of the workflow file, then the working directory.
     directory: &'w Path,
+    /// So many combinations an entry can have at most, and so many things a list.
+    pub(super) limit: u64,
     known: HashMap<&'w str, Option<Parameter>>,
     tables: HashMap<String, Option<Vec<Parameter>>>,
 }
@@ -74,12 +76,14 @@ impl<'w> AxesReader<'w> {
         workflow: &'w Workflow,
         variables: &'w Variables,
         directory: &'w Path,
+        limit: u64,
     ) -> Self {
         Self {
             shared: &workflow.parameters,
             shared_file: workflow.parameters_file.as_ref(),
             variables,
             directory,
+            limit,
             known: HashMap::new(),
             tables: HashMap::new(),
         }
@@ -109,10 +113,10 @@ impl<'w> AxesReader<'w> {
             );
             return None;
         }
-        let count = axes.count().filter(|count| *count <= MAX_JOBS);
+        let count = axes.count().filter(|count| *count <= self.limit);
         if count.is_none() {
             let lengths = lengths(&axes.parameters);
-            let message = format!("more than {MAX_JOBS} combinations: {lengths}");
+            let message = format!("more than {} combinations: {lengths}", self.limit);
             complaints.push_with_hint(at, message, "use smaller ranges, or several workflows");
             return None;
         }

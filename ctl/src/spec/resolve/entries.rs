@@ -3,7 +3,7 @@
 use super::axes::{Axes, AxesReader};
 use super::fill::Parser;
 use super::report::Report;
-use crate::spec::complaint::Complaints;
+use crate::spec::complaint::{Complaints, Position};
 use crate::spec::file::node::{Node, Value};
 use crate::spec::model::{FileTemplate, Text, UserDataTemplate};
 use crate::spec::resolved::{File, UserData};
@@ -23,6 +23,23 @@ pub(super) struct Made<T> {
 impl<T> Made<T> {
     fn new() -> Self {
         Self { things: Vec::new(), templates: Vec::new(), incomplete: false }
+    }
+
+    /// Returns the combinations, unless there would be more than `limit` things with them.
+    fn within(
+        &self,
+        limit: u64,
+        axes: Option<Axes>,
+        (what, at): (&str, Position),
+        complaints: &mut Complaints,
+    ) -> Option<Axes> {
+        let total = self.things.len() as u64 + axes.as_ref().map_or(0, Axes::len);
+        if total > limit {
+            let message = format!("this makes {total} {what} or more, and the limit is {limit}");
+            complaints.push_with_hint(at, message, "use smaller ranges, or several workflows");
+            return None;
+        }
+        axes
     }
 
     /// Makes what `template` stands for, a thing for each combination.
@@ -58,6 +75,8 @@ pub(super) fn files<'w>(
         let before = complaints.len();
         let name = parser.slots(&template.name, complaints);
         let axes = axes.filter(|_| complaints.len() == before);
+        let place = ("files", template.name.at);
+        let axes = made.within(reader.limit, axes, place, complaints);
         let path = parser.slots(&template.path, complaints);
         let identifier = parser.maybe(template.identifier.as_ref(), complaints);
         report.unknown(parser.unknown);
@@ -85,6 +104,8 @@ pub(super) fn user_data<'w>(
         let before = report.complaints.len();
         let name = parser.slots(&template.name, &mut report.complaints);
         let axes = axes.filter(|_| report.complaints.len() == before);
+        let place = ("user data", template.name.at);
+        let axes = made.within(reader.limit, axes, place, &mut report.complaints);
         if let Some(data) = &template.data {
             check_texts(data, &mut parser, &mut report.complaints);
         }

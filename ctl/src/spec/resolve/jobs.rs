@@ -11,7 +11,6 @@ use super::names::Names;
 use super::references::{Referable, Relations};
 use super::report::Report;
 use crate::spec::complaint::{Complaints, Position};
-use crate::spec::expansion::MAX_JOBS;
 use crate::spec::file::node::Key;
 use crate::spec::model::JobTemplate;
 use crate::spec::resolved::{File, Job, Stdio, UserData};
@@ -43,7 +42,7 @@ impl Roster {
         for (number, template) in templates.iter().enumerate() {
             let axes = reader.axes(&template.multiplier, &mut report.complaints);
             if let Some(axes) = &axes {
-                roster.add(number as u32, template, axes, report);
+                roster.add(number as u32, (template, axes), reader.limit, report);
             }
             roster.incomplete |= axes.is_none();
             roster.axes.push(axes);
@@ -51,10 +50,16 @@ impl Roster {
         roster
     }
 
-    fn add(&mut self, number: u32, template: &JobTemplate, axes: &Axes, report: &mut Report<'_>) {
+    fn add(
+        &mut self,
+        number: u32,
+        (template, axes): (&JobTemplate, &Axes),
+        limit: u64,
+        report: &mut Report<'_>,
+    ) {
         let total = self.names.len() as u64 + axes.len();
-        if total > MAX_JOBS {
-            let message = format!("this makes {total} jobs or more, and the limit is {MAX_JOBS}");
+        if total > limit {
+            let message = format!("this makes {total} jobs or more, and the limit is {limit}");
             let hint = "use smaller ranges, or several workflows";
             report.complaints.push_with_hint(template.name.at, message, hint);
             self.incomplete = true;

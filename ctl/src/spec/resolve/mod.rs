@@ -42,7 +42,8 @@ use super::file::node::Node;
 use super::model::{self, JobTemplate, Multiplier, Text};
 use super::resolved::{Action, File, Job, Trigger, UserData, Workflow};
 
-/// Resolves the workflow that `root` writes. Relative paths of tables begin at `directory`.
+/// Resolves the workflow that `root` writes. Relative paths of tables begin at `directory`; of jobs,
+/// of files, and of user data there are at most `limit` each.
 ///
 /// # Errors
 ///
@@ -50,6 +51,7 @@ use super::resolved::{Action, File, Job, Trigger, UserData, Workflow};
 pub fn resolve(
     mut root: Node,
     directory: &Path,
+    limit: u64,
     mut complaints: Complaints,
 ) -> Result<Workflow, Complaints> {
     let variables = Variables::apply(&mut root, &mut complaints);
@@ -59,7 +61,7 @@ pub fn resolve(
     for warning in &file.no_effect {
         report.warn(warning.at, warning.value.clone());
     }
-    let mut reader = AxesReader::new(&file, &variables, directory);
+    let mut reader = AxesReader::new(&file, &variables, directory, limit);
     let files = entries::files(&file.files, &mut reader, &mut report);
     let user_data = entries::user_data(&file.user_data, &mut reader, &mut report);
     let roster = Roster::of(&file.jobs, &mut reader, &mut report);

@@ -1,5 +1,6 @@
 //! A database that takes no more changes: nothing that is not recorded goes on.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use torc_protocol::response::ErrorCode;
@@ -7,10 +8,10 @@ use torc_protocol::result::StopCause;
 use torc_protocol::time::Span;
 
 use super::{
-    DispatcherTest, asked, code, exits, jobs, spec, started, told, with_retries, withdrawn,
+    DispatcherTest, asked, code, exits, jobs, line, spec, started, told, with_retries, withdrawn,
 };
 use crate::dispatcher::input::{Input, StopRequest};
-use crate::store::tables::snapshot::Author;
+use crate::store::tables::snapshot::{self, Author};
 
 fn author() -> Author {
     let word = String::new;
@@ -40,10 +41,46 @@ fn nothing_is_told_and_every_answer_is_an_error() {
     for _ in 0..2 {
         assert_eq!(code(t.begin(spec())), ErrorCode::Internal);
         assert_eq!(code(t.cancel(id, &[])), ErrorCode::Internal);
-        let (author, path) = (author(), String::new());
-        let begun = t.ask(|reply| Input::BeginSnapshot { author, path, reply });
-        assert_eq!(code(begun), ErrorCode::Internal);
     }
+}
+
+#[test]
+fn what_was_acknowledged_can_still_be_brought_to_safety() {
+    let mut t = DispatcherTest::cpus(1);
+    let (id, _live) = t.submit(spec(), jobs(&["a", "b"]));
+    t.turn([started(1, 1)]);
+    t.dispatcher.store.refuse_to_grow();
+    let growing = (0..1_000).map(|number| line(&format!("{number:0>999}"), "true")).collect();
+    let draft = t.begin(spec());
+    assert_eq!(code(draft.and_then(|draft| t.add(draft, growing))), ErrorCode::Internal);
+    assert!(t.dispatcher.broken.is_some());
+    assert_eq!(t.saves.load(Ordering::Relaxed), 1, "a snapshot is asked for at once");
+    for _ in 0..2 {
+        let before = t.dispatcher.store.changes();
+        let (author, path) = (author(), String::new());
+        let (generation, changes) =
+            t.ask(|reply| Input::BeginSnapshot { author, path, reply }).expect("it begins");
+        assert_eq!(changes, before + 1);
+        assert_eq!(t.dispatcher.store.changes(), changes);
+        let last = snapshot::last_generation(t.dispatcher.store.reading()).unwrap();
+        assert_eq!(last, generation);
+        assert!(t.dispatcher.store.reading().is_autocommit(), "it is committed");
+    }
+    assert_eq!(t.stands(1), "running 1");
+    assert_eq!(t.workflow(id).unwrap().jobs.total, 2);
+    let recorded = t.ask(|reply| Input::Recorded { reply }).unwrap_err();
+    assert!(recorded.message.contains("all that was acknowledged is kept"), "{recorded:?}");
+}
+
+#[test]
+fn a_database_that_takes_nothing_at_all_says_so() {
+    let mut t = DispatcherTest::cpus(1);
+    t.dispatcher.store.refuse_all();
+    assert_eq!(code(t.begin(spec())), ErrorCode::Internal);
+    let (author, path) = (author(), String::new());
+    let begun = t.ask(|reply| Input::BeginSnapshot { author, path, reply });
+    assert_eq!(code(begun), ErrorCode::Internal);
+    assert!(t.dispatcher.store.reading().is_autocommit());
 }
 
 #[test]

@@ -80,7 +80,10 @@ fn a_stop_is_answered_when_the_worker_dies_and_no_other_is_started() {
 #[test]
 fn a_stop_gives_up_submissions_and_those_that_wait_for_a_worker() {
     let mut t = DispatcherTest::without_worker(&Home::Memory);
-    let (begin, mut answer) = super::asked(|reply| Input::Begin { spec: Box::new(spec()), reply });
+    let (begin, mut answer) = super::asked(|reply| {
+        let spec = Box::new(spec());
+        Input::Begin { spec, key: None, reply }
+    });
     t.turn([begin]);
     t.turn([stop(false).0]);
     assert_eq!(answer.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
@@ -97,10 +100,9 @@ fn the_database_is_closed_even_when_other_inputs_wait_before() {
     let (closed, wait) = oneshot::channel();
     inputs.send(Input::Drop { draft: torc_protocol::id::WorkflowId(7) }).unwrap();
     inputs.send(Input::Close { closed }).unwrap();
-    let dispatcher = t.dispatcher;
-    let thread = std::thread::spawn(move || dispatcher.run(&receiver));
+    t.dispatcher.run(&receiver);
     assert_eq!(wait.blocking_recv(), Ok(()));
-    thread.join().unwrap();
+    drop(receiver);
     assert!(inputs.send(Input::Drop { draft: torc_protocol::id::WorkflowId(7) }).is_err());
 }
 

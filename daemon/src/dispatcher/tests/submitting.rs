@@ -1,12 +1,14 @@
 //! Submissions: all or nothing, seen by nobody before they are committed.
 
+use torc_protocol::id::WorkflowId;
+use torc_protocol::request::{Submit, WorkflowSelector};
 use torc_protocol::response::ErrorCode;
 use torc_protocol::spec::{Command, JobSettings, JobSpec, WorkflowSpec};
 use torc_protocol::time::Span;
 use torc_protocol::worker::WorkerRequest;
 
 use super::{DispatcherTest, asked, code, exits, jobs, line, spec, told, with_limit};
-use crate::dispatcher::input::Input;
+use crate::dispatcher::input::{Begun, Input};
 use crate::store::home::Home;
 use crate::store::tables::job;
 
@@ -165,7 +167,8 @@ fn a_submission_waits_for_the_first_worker() {
         settings: vec![JobSettings { cpus: 2, ..JobSettings::default() }],
         ..spec()
     };
-    let (begin, mut answer) = asked(|reply| Input::Begin { spec: Box::new(spec), reply });
+    let (begin, mut answer) =
+        asked(|reply| Input::Begin { spec: Box::new(spec), key: None, reply });
     t.turn([begin]);
     assert!(answer.try_recv().is_err());
     t.worker_is_ready(1);
@@ -176,7 +179,8 @@ fn a_submission_waits_for_the_first_worker() {
 #[test]
 fn without_any_worker_a_submission_is_refused() {
     let mut t = DispatcherTest::without_worker(&Home::Memory);
-    let (begin, mut answer) = asked(|reply| Input::Begin { spec: Box::new(spec()), reply });
+    let (begin, mut answer) =
+        asked(|reply| Input::Begin { spec: Box::new(spec()), key: None, reply });
     t.turn([begin]);
     t.worker_dies();
     assert_eq!(code(answer.try_recv().unwrap()), ErrorCode::Unavailable);
@@ -193,4 +197,80 @@ fn a_workflow_without_jobs_ends_in_the_turn_that_commits_it() {
     assert_eq!(t.sent(), ["forget 1"]);
     assert!(t.workflow(id).unwrap().finished_at.is_some());
     t.turn([exits(1, 1, 0)]);
+}
+
+/// Begins a submission with this key, which there is no workflow of.
+fn begin_with_key(t: &mut DispatcherTest, key: &str) -> WorkflowId {
+    match t.begin_as(Some(key), spec()).unwrap() {
+        Begun::Draft(draft) => draft,
+        Begun::Existing(id) => panic!("workflow {id} has the key"),
+    }
+}
+
+#[test]
+fn a_second_submission_with_a_key_is_told_of_the_first_and_makes_nothing() {
+    let mut t = DispatcherTest::cpus(1);
+    let first = begin_with_key(&mut t, "k");
+    t.add(first, jobs(&["a"])).unwrap();
+    t.ask(|reply| Input::Commit { draft: first, watch: false, reply }).unwrap();
+    assert_eq!(t.begin_as(Some("k"), spec()).unwrap(), Begun::Existing(first));
+    assert!(t.dispatcher.drafts.is_empty());
+    let other = begin_with_key(&mut t, "K");
+    assert_ne!(other, first);
+}
+
+#[test]
+fn of_two_submissions_with_one_key_at_a_time_the_first_commit_wins() {
+    let mut t = DispatcherTest::cpus(1);
+    let (late, first) = (begin_with_key(&mut t, "k"), begin_with_key(&mut t, "k"));
+    t.add(late, jobs(&["a", "b"])).unwrap();
+    t.add(first, jobs(&["a"])).unwrap();
+    let commit = |draft| asked(move |reply| Input::Commit { draft, watch: true, reply });
+    let ((won, mut first_answer), (lost, mut late_answer)) = (commit(first), commit(late));
+    t.turn([won, lost]);
+    let (submitted, live) = first_answer.try_recv().unwrap().unwrap();
+    assert_eq!((submitted.workflow_id, submitted.existed), (first, false));
+    assert!(live.is_some());
+    let (submitted, live) = late_answer.try_recv().unwrap().unwrap();
+    assert_eq!((submitted.workflow_id, submitted.jobs, submitted.existed), (first, 1, true));
+    assert!(live.is_none());
+    t.turn([]);
+    assert!(job::states(t.dispatcher.store.reading(), late).unwrap().is_empty());
+    assert!(t.workflow(late).is_none());
+}
+
+#[test]
+fn the_key_of_a_workflow_that_is_removed_can_be_used_again() {
+    let mut t = DispatcherTest::cpus(1);
+    let first = begin_with_key(&mut t, "k");
+    t.ask(|reply| Input::Commit { draft: first, watch: false, reply }).unwrap();
+    let workflow = WorkflowSelector::Id(first);
+    t.ask(|reply| Input::Delete { workflow, reply }).unwrap();
+    let second = begin_with_key(&mut t, "k");
+    let (submitted, _) =
+        t.ask(|reply| Input::Commit { draft: second, watch: false, reply }).unwrap();
+    assert_eq!((submitted.workflow_id, submitted.existed), (second, false));
+}
+
+#[test]
+fn a_key_is_neither_empty_nor_longer_than_it_may_be() {
+    let mut t = DispatcherTest::cpus(1);
+    let longest = "k".repeat(Submit::MAX_KEY);
+    begin_with_key(&mut t, &longest);
+    for key in ["", &(longest + "k")] {
+        assert_eq!(code(t.begin_as(Some(key), spec())), ErrorCode::InvalidRequest);
+    }
+}
+
+#[test]
+fn a_key_is_known_before_there_is_a_worker_and_when_the_daemon_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = Home::File(dir.path().join("torc.db"));
+    let mut t = DispatcherTest::without_worker(&home);
+    t.worker_is_ready(1);
+    let first = begin_with_key(&mut t, "k");
+    t.ask(|reply| Input::Commit { draft: first, watch: false, reply }).unwrap();
+    drop(t);
+    let mut t = DispatcherTest::without_worker(&home);
+    assert_eq!(t.begin_as(Some("k"), spec()).unwrap(), Begun::Existing(first));
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Holder, Lease, LeaseError};
+use super::{Holder, Lease, LeaseError, NEW, STALE};
+use crate::sys;
 
 fn target() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -85,4 +86,52 @@ fn of_many_who_want_it_at_once_one_has_it() {
         all.into_iter().filter_map(|one| one.join().unwrap().ok()).collect()
     });
     assert_eq!(taken.len(), 1);
+}
+
+#[test]
+fn what_others_may_have_put_there_is_not_waited_for_nor_followed() {
+    let (_dir, target) = target();
+    let lease = PathBuf::from(format!("{}.lease", target.display()));
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(&lease).status().unwrap();
+    assert!(pipe.success());
+    for steal in [false, true] {
+        let refused = Lease::take(&target, steal).unwrap_err();
+        assert!(matches!(refused, LeaseError::Io { .. }), "{refused}");
+    }
+    fs::remove_file(&lease).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &lease).unwrap();
+    let refused = Lease::take(&target, false).unwrap_err();
+    assert!(matches!(refused, LeaseError::Io { .. }), "{refused}");
+}
+
+#[test]
+fn who_it_names_cannot_speak_to_a_terminal() {
+    let (_dir, target) = target();
+    let ours = Holder::ours().unwrap();
+    write(&target, &Holder { host: "\u{1b}[2Jnobody".to_owned(), ..ours });
+    let refused = Lease::take(&target, false).unwrap_err().to_string();
+    assert!(!refused.contains('\u{1b}'), "{refused:?}");
+}
+
+#[test]
+fn what_was_left_by_those_who_were_killed_as_they_took_it_goes_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("torc.db");
+    let host = sys::host::host_name().unwrap();
+    let dead = u32::MAX;
+    let gone =
+        [NEW, STALE].map(|word| dir.path().join(format!("torc.db.lease.{word}-{host}-{dead}")));
+    let stay = [
+        dir.path().join(format!("torc.db.lease.new-elsewhere-{dead}")),
+        dir.path().join(format!("torc.db.lease.new-{host}-1")),
+        dir.path().join(format!("torc.db.lease.new-{host}-{dead}x")),
+    ];
+    for path in gone.iter().chain(&stay) {
+        fs::write(path, "").unwrap();
+    }
+    drop(Lease::take(&target, false).unwrap());
+    assert!(gone.iter().all(|path| !path.exists()), "left over");
+    assert!(stay.iter().all(|path| path.exists()), "removed");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), stay.len(), "something of ours stayed");
 }

@@ -1,15 +1,18 @@
 use std::sync::mpsc::channel;
 
 use super::*;
+use crate::store::home::Home;
+use crate::store::residence::Residence;
 
 /// A snapshotter of `/db/torc.db` to `/db/snapshot.db`, which never gets as far as touching either.
 fn snapshotter(dispatcher: DispatcherHandle) -> (Snapshotter, SnapshotHandle) {
     let word = String::new;
     Snapshotter::new(Parts {
         dispatcher,
-        source: Source::Owner,
+        source: Source::resident(Residence::open(&Home::Memory, Path::new("/")).unwrap()),
         author: Author { instance: word(), host: word(), boot_id: word(), pid: 1 },
         target: PathBuf::from("/db/snapshot.db"),
+        last: None,
         database: Some(PathBuf::from("/db/torc.db")),
         keep: 5,
         interval: None,

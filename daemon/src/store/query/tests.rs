@@ -23,7 +23,7 @@ fn database() -> Connection {
         let spec = WorkflowSpec { name: name.to_owned(), context, ..WorkflowSpec::default() };
         let id = workflow::insert_draft(&connection, &spec, Timestamp(1)).unwrap();
         if name != "draft" {
-            workflow::publish(&connection, id, Timestamp(1)).unwrap();
+            workflow::publish(&connection, id, None, Timestamp(1)).unwrap();
         }
     }
     let two = WorkflowId(2);

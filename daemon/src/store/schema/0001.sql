@@ -7,11 +7,13 @@ CREATE TABLE meta (
 
 -- Counts are kept here so that a list of workflows never counts jobs. A workflow whose status is
 -- `submitting` is not visible: it is not whole yet, or is being removed; one that is found at start is
--- removed. `options` is a JSON object that says how it is run; `metadata` what its author says of it.
+-- removed. `options` is a JSON object that says how it is run; `metadata` what its author says of it;
+-- `key` is what its submission was named by, once it is visible.
 CREATE TABLE workflow (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
     description TEXT,
+    key TEXT,
     status TEXT NOT NULL,
     working_dir TEXT NOT NULL,
     output_dir TEXT NOT NULL,
@@ -30,6 +32,8 @@ CREATE TABLE workflow (
     terminated INTEGER NOT NULL DEFAULT 0,
     disabled INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+CREATE UNIQUE INDEX workflow_by_key ON workflow (key) WHERE key IS NOT NULL;
 
 -- Removed when the workflow has ended: an environment may hold secrets.
 CREATE TABLE environment (

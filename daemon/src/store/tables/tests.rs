@@ -36,7 +36,7 @@ fn submit(connection: &Connection, name: &str) -> WorkflowId {
         ..WorkflowSpec::default()
     };
     let id = workflow::insert_draft(connection, &spec, Timestamp(1)).unwrap();
-    workflow::publish(connection, id, Timestamp(2)).unwrap();
+    workflow::publish(connection, id, None, Timestamp(2)).unwrap();
     id
 }
 

@@ -42,16 +42,35 @@ pub fn insert_draft(
     Ok(WorkflowId(connection.last_insert_rowid() as u64))
 }
 
-/// Makes a workflow visible.
+/// Makes a workflow visible, under the key that its submission was given.
+///
+/// # Errors
+///
+/// When SQLite fails, or another workflow has the key.
+pub fn publish(
+    connection: &Connection,
+    id: WorkflowId,
+    key: Option<&str>,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow SET status = ?2, key = ?3, submitted_at = ?4 WHERE id = ?1",
+        )?
+        .execute(params![id.0, WorkflowStatus::Running.as_str(), key, at.0])?;
+    Ok(())
+}
+
+/// Returns the workflow that was submitted with this key.
 ///
 /// # Errors
 ///
 /// When SQLite fails.
-pub fn publish(connection: &Connection, id: WorkflowId, at: Timestamp) -> rusqlite::Result<()> {
+pub fn by_key(connection: &Connection, key: &str) -> rusqlite::Result<Option<WorkflowView>> {
     connection
-        .prepare_cached("UPDATE workflow SET status = ?2, submitted_at = ?3 WHERE id = ?1")?
-        .execute(params![id.0, WorkflowStatus::Running.as_str(), at.0])?;
-    Ok(())
+        .prepare_cached("SELECT * FROM workflow WHERE key = ?1")?
+        .query_row([key], view)
+        .optional()
 }
 
 /// Stores that a workflow that had ended is run again, and how.
@@ -72,14 +91,14 @@ pub fn reopen(
     Ok(())
 }
 
-/// Hides a workflow that is to be removed.
+/// Hides a workflow that is to be removed; its key can be used again.
 ///
 /// # Errors
 ///
 /// When SQLite fails.
 pub fn hide(connection: &Connection, id: WorkflowId) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE workflow SET status = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE workflow SET status = ?2, key = NULL WHERE id = ?1")?
         .execute(params![id.0, SUBMITTING])?;
     Ok(())
 }

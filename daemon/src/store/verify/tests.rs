@@ -144,3 +144,22 @@ fn views_and_wrong_types_are_damage_and_never_run() {
         .unwrap();
     assert!(matches!(verify(&path), Err(VerifyError::Corrupt(_))));
 }
+
+#[test]
+fn what_torc_has_not_made_is_damage_and_is_not_looked_into() {
+    for hostile in [
+        "CREATE TABLE odd (x CHECK (length(hex(zeroblob(400000000))) > 1));
+         PRAGMA ignore_check_constraints = ON;
+         INSERT INTO odd SELECT 1 FROM json_each('[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]');",
+        "CREATE TRIGGER odd AFTER INSERT ON meta BEGIN DELETE FROM job; END;",
+        "CREATE VIEW odd AS SELECT 1;",
+    ] {
+        let (_dir, path) = fixture();
+        database(&path, 1);
+        Connection::open(&path).unwrap().execute_batch(hostile).unwrap();
+        for found in [peek(&path), verify(&path)] {
+            let said = found.unwrap_err().to_string();
+            assert!(said.starts_with("it is damaged: ") && said.contains("odd"), "{said}");
+        }
+    }
+}

@@ -1,8 +1,12 @@
 //! Databases that fail, for the tests of those who must cope with that.
 
+use std::borrow::Borrow;
+
+use rusqlite::Connection;
+
 use super::Writer;
 
-impl Writer {
+impl<C: Borrow<Connection>> Writer<C> {
     /// Lets every statement fail that writes an output.
     pub(crate) fn take_outputs_away(&self) {
         self.do_by_force("DROP TABLE output");
@@ -11,6 +15,12 @@ impl Writer {
     /// Lets every statement fail that writes.
     pub(crate) fn refuse_all(&self) {
         self.do_by_force("PRAGMA query_only = 1");
+    }
+
+    /// Lets every statement fail that needs room which the database does not have already.
+    pub(crate) fn refuse_to_grow(&self) {
+        // Less than there is means as much as there is.
+        self.do_by_force("PRAGMA max_page_count = 1");
     }
 
     /// Lets every statement fail that counts the jobs of a workflow, with this message.

@@ -21,7 +21,7 @@ fn draft(connection: &Connection, name: &str) -> rusqlite::Result<torc_protocol:
 }
 
 fn submit(connection: &Connection, name: &str) -> rusqlite::Result<()> {
-    workflow::publish(connection, draft(connection, name)?, Timestamp(2))
+    workflow::publish(connection, draft(connection, name)?, None, Timestamp(2))
 }
 
 fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
@@ -156,4 +156,22 @@ fn a_submission_that_never_ended_is_seen_by_nobody_and_is_there_to_be_removed() 
     let selector = WorkflowSelector::Name("draft".to_owned());
     assert_eq!(workflow::find(writer.reading(), &selector).unwrap(), None);
     assert_eq!(workflow::hidden(writer.reading()).unwrap(), [id]);
+}
+
+#[test]
+fn what_has_no_room_says_so_even_when_the_transaction_is_asked_for_later() {
+    let (_dir, home) = fixture();
+    for (home, why) in [(&Home::Memory, "it holds 1 GiB"), (&home, "database or disk is full")] {
+        let mut writer = Writer::open(home, None).unwrap();
+        submit(writer.writing().unwrap(), "a").unwrap();
+        writer.commit().unwrap();
+        writer.refuse_to_grow();
+        let long = "x".repeat(100_000);
+        let failed = writer.all_or_nothing(|connection| submit(connection, &long)).unwrap_err();
+        assert!(writer.explain(&failed).contains(why), "{failed}");
+        let failed = writer.commit().unwrap_err();
+        assert!(writer.explain(&failed).contains(why), "{failed}");
+        let name = writer.at_last(names).expect("what is there can be read");
+        assert_eq!(name, ["a"]);
+    }
 }

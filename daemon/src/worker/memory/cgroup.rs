@@ -1,8 +1,8 @@
 //! Limits that the kernel keeps: cgroups of version 2.
 //!
 //! The cgroup of the worker is used only when it was given to us, as systemd does for a service with
-//! `Delegate=`, and when nobody is in it but the worker and torcd. A cgroup with controllers for its
-//! children holds no process itself, so these two move to a child of it.
+//! `Delegate=`, and when nobody is in it but the worker, its guard and torcd. A cgroup with
+//! controllers for its children holds no process itself, so these three move to a child of it.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use nix::unistd::{AccessFlags, Pid, Uid, access, getppid};
 use super::Seen;
 use crate::worker::{kernel, strays};
 
-/// The child to which the worker and torcd move.
+/// The child to which the worker, its guard and torcd move.
 const OWN: &str = "torcd";
 
 /// How the names of all others begin; the process id of their worker follows.
@@ -75,7 +75,8 @@ impl Cgroups {
             return Some(found);
         }
         let controllers = fs::read_to_string(own.join("cgroup.controllers")).ok()?;
-        let ours = [Pid::this(), getppid()];
+        let guard = getppid();
+        let ours = [Pid::this(), guard, strays::parent(guard)?];
         let is_usable = controllers.split_whitespace().any(|name| name == "memory")
             && is_given_to_us(own)
             && members(own).iter().all(|process| ours.contains(process));

@@ -9,15 +9,14 @@
 
 mod client;
 mod shape;
-mod worker;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
 use torc_protocol::request::{Shutdown, Snapshot, SnapshotWait, Status};
 use torc_protocol::response::{Response, SnapshotProgress};
+use torc_tests::benchmark::{self, Torcd};
 
 use crate::client::Client;
 use crate::shape::Shape;
@@ -26,18 +25,16 @@ use crate::shape::Shape;
 const SIZES: [u32; 3] = [10_000, 100_000, 1_000_000];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    // torcd starts its own program again for its worker and for what writes snapshots.
-    match arguments.get(1).map(String::as_str) {
-        Some("worker") => worker::run(),
-        Some("snapshot-writer" | "--in-memory") => torcd::cli::main(),
-        _ => match measure_all(&arguments[1..]) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                println!("{error:#}");
-                ExitCode::FAILURE
-            }
-        },
+    if let Some(code) = benchmark::stand_in() {
+        return code;
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match measure_all(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -59,9 +56,10 @@ fn measure_all(sizes: &[String]) -> anyhow::Result<()> {
 }
 
 fn measure(shape: Shape, jobs: u32) -> anyhow::Result<()> {
-    let torcd = Torcd::start()?;
+    let dir = tempfile::tempdir()?;
+    let torcd = Torcd::start(&["--in-memory"], &dir.path().join("torc.db"))?;
     let before = torcd.memory("VmRSS")?;
-    let mut client = Client::connect(&torcd.socket)?;
+    let mut client = Client::connect(torcd.socket())?;
     let begun = Instant::now();
     let edges = client.submit(shape, jobs)?;
     let submitted = begun.elapsed();
@@ -69,7 +67,7 @@ fn measure(shape: Shape, jobs: u32) -> anyhow::Result<()> {
     let run = begun.elapsed() - submitted;
     let per_job = |bytes: u64| bytes / u64::from(jobs);
     let memory = torcd.memory("VmHWM")?.saturating_sub(before);
-    let mut client = Client::connect(&torcd.socket)?;
+    let mut client = Client::connect(torcd.socket())?;
     let stored = client.database_bytes()?;
     let snapshot = client.snapshot()?;
     println!(
@@ -84,49 +82,6 @@ fn measure(shape: Shape, jobs: u32) -> anyhow::Result<()> {
     );
     client.end()?;
     torcd.wait()
-}
-
-/// A torcd of our own in a directory of its own.
-struct Torcd {
-    process: Child,
-    socket: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Torcd {
-    fn start() -> anyhow::Result<Self> {
-        use std::io::{BufRead, BufReader};
-        let dir = tempfile::tempdir()?;
-        let socket = dir.path().join("torcd.sock");
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("--in-memory")
-            .args(["--socket".as_ref(), socket.as_os_str()])
-            .args(["--snapshot".as_ref(), dir.path().join("torc.db").as_os_str()])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().context("torcd has no stdout")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let ready = lines.next().context("torcd did not start")??;
-        ensure!(ready.starts_with("TORCD_READY"), "{ready}");
-        // It may say more, and must not wait for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { process, socket, _dir: dir })
-    }
-
-    /// Returns a size from `/proc/PID/status` in bytes.
-    fn memory(&self, field: &str) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix("kB"));
-        let kibibytes: u64 = kibibytes.context("no such field")?.trim().parse()?;
-        Ok(kibibytes * 1024)
-    }
-
-    fn wait(mut self) -> anyhow::Result<()> {
-        let status = self.process.wait()?;
-        ensure!(status.success(), "torcd ended: {status}");
-        Ok(())
-    }
 }
 
 impl Client {

@@ -77,6 +77,12 @@ said! {
         "jobs:\n- name: a_{i}_{j}\n  command: x\n  parameters: {i: [1, 2], j: '1:3'}\n  parameter_mode: zip";
     too_many_combinations_are_refused:
         "jobs: [{name: 'a_{i}_{j}', command: x, parameters: {i: '1:1000000', j: '1:1000'}}]";
+    too_many_files_and_user_data_are_refused:
+        "jobs: [{name: a, command: x}]\nfiles:\n\
+         - {name: 'a_{i}', path: x, parameters: {i: [1]}}\n\
+         - {name: 'b_{i}', path: x, parameters: {i: '1:10000000'}}\nuser_data:\n\
+         - {name: 'a_{i}', parameters: {i: [1]}}\n\
+         - {name: 'b_{i}', parameters: {i: '1:10000000'}}";
     a_name_without_its_parameters_is_refused:
         "jobs: [{name: 'a_{i}', command: x, parameters: {i: [1, 2], j: [1, 2]}}]";
     expanded_names_that_collide_are_refused:

@@ -328,8 +328,12 @@ impl Outside {
         let ended = ended + is(State::Terminated);
         if finish != Finish::Paused {
             assert_eq!(ended, known.states.len() as u64);
-            assert_eq!(finish == Finish::Canceled, known.canceled);
-            assert!(finish != Finish::Completed || ended == is(State::Completed));
+            let expected = match ended == is(State::Completed) {
+                true => Finish::Completed,
+                false if known.canceled => Finish::Canceled,
+                false => Finish::Failed,
+            };
+            assert_eq!(finish, expected);
             return;
         }
         assert!(ended < known.states.len() as u64 && !known.closed);

@@ -1,0 +1,150 @@
+//! Brings what is committed from the log into the database, on a thread of its own.
+//!
+//! SQLite would let whoever commits do it. But after a copy, which keeps the log from being brought
+//! in for as long as it takes, that is much at a time; and with a database on disk it waits for the
+//! disk. Here nobody waits for it: it is done beside the writer, some times a second.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::store::home::{Home, OpenError};
+
+/// What is committed within this time is brought in together: pages that change often, only once.
+const PACE: Duration = Duration::from_millis(100);
+/// So often it is tried to get ahead of the writer, which then begins the log anew.
+const TRIES: usize = 10;
+
+/// The thread. It ends when this is dropped, which waits for it.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpoints {
+    /// Starts the thread; none for a database without a log.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be opened once more, or there is no thread.
+    pub(super) fn start(home: &Home) -> Result<Option<Self>, OpenError> {
+        let Some(path) = home.file() else { return Ok(None) };
+        let connection = home.open_writer(None)?;
+        let (wake, woken) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("checkpoints".to_owned())
+            .spawn(move || run(&connection, &woken))
+            .map_err(|source| OpenError::Io { path, source })?;
+        Ok(Some(Self { wake: Some(wake), thread: Some(thread) }))
+    }
+
+    /// Takes note that something was committed.
+    pub(super) fn note(&self) {
+        if let Some(wake) = &self.wake {
+            // When it is full, the thread knows already.
+            let _ = wake.try_send(());
+        }
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        drop(self.wake.take());
+        if let Some(thread) = self.thread.take() {
+            // One that has panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(connection: &Connection, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        // What is committed until then is brought in with it.
+        let due = Instant::now() + PACE;
+        loop {
+            match woken.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        if let Err(error) = bring_in(connection) {
+            // Nothing is lost: it stays in the log. The writer learns by itself of a disk that fails.
+            tracing::debug!("the log is not brought into the database: {error}");
+        }
+    }
+}
+
+/// Brings in what no reader needs in the log, until there is no more or readers hold the rest.
+fn bring_in(connection: &Connection) -> rusqlite::Result<()> {
+    let mut before = -1;
+    for _ in 0..TRIES {
+        let (log, done): (i64, i64) = connection
+            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
+            .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
+        if done >= log || done == before {
+            return Ok(());
+        }
+        before = done;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn put(connection: &Connection, key: &str) {
+        let sql = "INSERT OR REPLACE INTO meta VALUES (?1, hex(zeroblob(100000)))";
+        connection.execute(sql, [key]).unwrap();
+    }
+
+    #[test]
+    fn what_a_reader_has_kept_in_the_log_is_brought_in_once_it_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("t.db"));
+        let writer = home.open_writer(None).unwrap();
+        let other = home.open_writer(None).unwrap();
+        let reader = home.open_reader().unwrap().unwrap();
+        let log = || fs::metadata(dir.path().join("t.db-wal")).unwrap().len();
+        let reading = reader.unchecked_transaction().unwrap();
+        let count = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(count(&reading), 0);
+        for number in 0..20 {
+            put(&writer, &number.to_string());
+            bring_in(&other).unwrap();
+        }
+        let long = log();
+        assert!(long > 4_000_000, "{long}");
+        assert_eq!(count(&reading), 0);
+        drop(reading);
+        bring_in(&other).unwrap();
+        for number in 0..20 {
+            put(&writer, &number.to_string());
+            bring_in(&other).unwrap();
+        }
+        assert_eq!(log(), long, "it is used again");
+        assert_eq!(count(&reader), 20);
+    }
+
+    #[test]
+    fn the_thread_does_not_hold_up_whoever_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("t.db"));
+        let writer = home.open_writer(None).unwrap();
+        let checkpoints = Checkpoints::start(&home).unwrap().unwrap();
+        put(&writer, "a");
+        checkpoints.note();
+        drop(checkpoints);
+        drop(writer);
+        assert!(!dir.path().join("t.db-wal").exists(), "nobody else has it open");
+        assert!(Checkpoints::start(&Home::Memory).unwrap().is_none());
+    }
+}

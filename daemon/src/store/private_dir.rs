@@ -1,0 +1,356 @@
+//! A directory of ours in memory, which says whose it is and outlives a torcd that is killed.
+//!
+//! Its name tells the process, as `PID-START-N`; a file `owner` in it tells what the record in it is
+//! for, and is locked for as long as its torcd lives. Whoever gets that lock later has found what a
+//! dead torcd left, and may take it over: by renaming the directory, which is one step, so that a
+//! database and its log never part.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use torc_protocol::paths::DATABASE_NAME;
+
+use crate::sys;
+use crate::sys::socket::FileLock;
+
+/// How often, and how long apart, a directory is tried that somebody else looks at.
+const LOOKS: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(10);
+/// The file that says whose a directory is.
+const OWNER_NAME: &str = "owner";
+
+/// A directory that is removed with all that is in it when this is dropped.
+#[derive(Debug)]
+pub struct PrivateDir {
+    path: PathBuf,
+    keep: bool,
+    /// Held for life.
+    lock: FileLock,
+}
+
+/// What the record in a directory is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    /// Where the record belongs: the place of its snapshots, or the file of a database on disk;
+    /// absolute.
+    pub target: PathBuf,
+    /// Its torcd lives only as long as the command that has started it.
+    pub private: bool,
+}
+
+/// A directory whose torcd has died. Nobody else takes it over as long as this lives.
+#[derive(Debug)]
+pub struct Orphan {
+    path: PathBuf,
+    purpose: Option<Purpose>,
+    lock: FileLock,
+}
+
+impl PrivateDir {
+    /// Makes a directory in `parent`, which is ours alone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn create(parent: &Path, purpose: &Purpose) -> io::Result<Self> {
+        loop {
+            let path = free_name(parent, |path| {
+                fs::DirBuilder::new().mode(0o700).create(path).map(|()| true)
+            })?;
+            // Somebody who looks for what the dead have left may be quicker.
+            let Some(lock) = sys::socket::lock_file(&path.join(OWNER_NAME))? else { continue };
+            let mut dir = Self { path, keep: false, lock };
+            dir.sign(purpose)?;
+            return Ok(dir);
+        }
+    }
+
+    /// Takes over what a dead torcd has left, under a name that says that it is ours.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be renamed; it stays as it was then.
+    pub fn adopt(orphan: Orphan, purpose: &Purpose) -> io::Result<Self> {
+        let Orphan { path: before, lock, .. } = orphan;
+        let parent = before.parent().unwrap_or(Path::new("/"));
+        let path = free_name(parent, |path| {
+            Ok(!path.exists() && fs::rename(&before, path).map(|()| true)?)
+        })?;
+        let mut dir = Self { path, keep: true, lock };
+        dir.sign(purpose)?;
+        dir.keep = false;
+        Ok(dir)
+    }
+
+    fn sign(&mut self, purpose: &Purpose) -> io::Result<()> {
+        self.lock.write(&purpose.text())
+    }
+
+    /// Lets the directory stay when this is dropped: it holds what is nowhere else.
+    pub fn keep(&mut self) {
+        self.keep = true;
+    }
+
+    /// Returns its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for PrivateDir {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+impl Purpose {
+    fn text(&self) -> Vec<u8> {
+        let kind = if self.private { "private" } else { "lasting" };
+        let mut text = format!("{kind}\ntarget ").into_bytes();
+        text.extend_from_slice(self.target.as_os_str().as_bytes());
+        text
+    }
+
+    /// The target comes last and is not ended by anything: a path may hold any byte but NUL.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let (private, rest) = match text.strip_prefix(b"private\n") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix(b"lasting\n")?),
+        };
+        let target = rest.strip_prefix(b"target ").filter(|path| path.starts_with(b"/"))?;
+        Some(Self { target: std::ffi::OsString::from_vec(target.to_vec()).into(), private })
+    }
+}
+
+impl Orphan {
+    /// Returns where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what it was for, if it says.
+    #[must_use]
+    pub fn purpose(&self) -> Option<&Purpose> {
+        self.purpose.as_ref()
+    }
+
+    /// Returns the database in it, if there is one.
+    #[must_use]
+    pub fn database(&self) -> Option<PathBuf> {
+        let path = self.path.join(DATABASE_NAME);
+        fs::symlink_metadata(&path).is_ok_and(|there| there.is_file()).then_some(path)
+    }
+
+    /// Removes it with all that is in it.
+    pub fn remove(self) {
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!("cannot remove {}: {error}", self.path.display());
+        }
+        drop(self.lock);
+    }
+}
+
+/// Returns the directories in `parent` whose torcds have died, to look at them: others may be looking
+/// too, but nobody takes one over meanwhile.
+#[must_use]
+pub fn orphans(parent: &Path) -> Vec<Orphan> {
+    dead_in(parent)
+        .filter_map(|path| {
+            let lock = sys::socket::share_file(&path.join(OWNER_NAME)).ok()??;
+            Some(Orphan { purpose: purpose_in(&path), path, lock })
+        })
+        .collect()
+}
+
+/// Returns the directories in `parent` whose torcds have died and were for `target`, to take them
+/// over. The caller has the lease of that place, so that whoever looks at them only looks, and is
+/// waited for.
+#[must_use]
+pub fn orphans_of(parent: &Path, target: &Path) -> Vec<Orphan> {
+    dead_in(parent)
+        .filter(|path| purpose_in(path).is_some_and(|purpose| purpose.target == target))
+        .filter_map(|path| orphan(&path))
+        .collect()
+}
+
+/// Returns the directory at `path`, to take it over, when it is one of ours and its torcd has died.
+/// Whoever looks at it is waited for, for two seconds at the most.
+#[must_use]
+pub fn orphan(path: &Path) -> Option<Orphan> {
+    if !is_dead(path) {
+        return None;
+    }
+    (0..LOOKS).find_map(|look| {
+        if look > 0 {
+            // No event tells that somebody has let go, but in a call without an end.
+            std::thread::sleep(PAUSE);
+        }
+        // One without an owner's file is of a torcd that died as it made it; this makes the file.
+        let lock = sys::socket::lock_file(&path.join(OWNER_NAME)).ok()??;
+        Some(Orphan { path: path.to_owned(), purpose: purpose_in(path), lock })
+    })
+}
+
+/// Removes the directories in `parent` whose torcds have died, and of which `is_wanted` does not want
+/// any. What somebody looks at stays for the next who sweeps.
+pub fn sweep(parent: &Path, is_wanted: impl Fn(&Path) -> bool) {
+    for path in dead_in(parent).filter(|path| !is_wanted(path)) {
+        if let Ok(Some(lock)) = sys::socket::lock_file(&path.join(OWNER_NAME)) {
+            Orphan { purpose: None, path, lock }.remove();
+        }
+    }
+}
+
+fn dead_in(parent: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| is_dead(path))
+}
+
+fn is_dead(path: &Path) -> bool {
+    let Some((pid, start)) = path.file_name().and_then(process_of) else { return false };
+    let is_dir = fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
+    is_dir && sys::process::start_time(pid) != Some(start)
+}
+
+fn purpose_in(dir: &Path) -> Option<Purpose> {
+    fs::read(dir.join(OWNER_NAME)).ok().and_then(|text| Purpose::parse(&text))
+}
+
+/// Returns the process that a directory of this name is of: its number, and when it was started.
+fn process_of(name: &OsStr) -> Option<(u32, u64)> {
+    let mut parts = name.to_str()?.split('-');
+    let (pid, start, number) = (parts.next()?, parts.next()?, parts.next()?);
+    number.parse::<u32>().ok()?;
+    parts.next().is_none().then_some((pid.parse().ok()?, start.parse().ok()?))
+}
+
+/// Returns how the names of the directories of a process begin.
+#[must_use]
+pub fn prefix(pid: u32, start: u64) -> String {
+    format!("{pid}-{start}-")
+}
+
+/// Returns the first name of ours that `take` takes: it tells whether it has, and fails with
+/// [`io::ErrorKind::AlreadyExists`] where it could not.
+fn free_name(
+    parent: &Path,
+    mut take: impl FnMut(&Path) -> io::Result<bool>,
+) -> io::Result<PathBuf> {
+    let pid = std::process::id();
+    let prefix = prefix(pid, sys::process::start_time(pid).unwrap_or(0));
+    let mut number = 0_u32;
+    loop {
+        let path = parent.join(format!("{prefix}{number}"));
+        match take(&path) {
+            Ok(true) => return Ok(path),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn purpose(target: &str) -> Purpose {
+        Purpose { target: PathBuf::from(target), private: true }
+    }
+
+    /// A directory as a process left it that does not exist any more.
+    fn left(parent: &Path, purpose: &Purpose) -> PathBuf {
+        let path = parent.join(format!("{}-7-0", u32::MAX));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(OWNER_NAME), purpose.text()).unwrap();
+        fs::write(path.join(DATABASE_NAME), "rows").unwrap();
+        path
+    }
+
+    #[test]
+    fn what_it_is_for_survives_any_name() {
+        let odd =
+            Purpose { target: PathBuf::from(OsStr::from_bytes(b"/a b/\xff\n.db")), private: false };
+        for purpose in [purpose("/x/torc.db"), odd] {
+            assert_eq!(Purpose::parse(&purpose.text()), Some(purpose));
+        }
+        for text in ["", "private\n", "private\ntarget x", "other\ntarget /x"] {
+            assert_eq!(Purpose::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_directories_of_the_dead_are_found() {
+        let parent = tempfile::tempdir().unwrap();
+        let living = PrivateDir::create(parent.path(), &purpose("/x/torc.db")).unwrap();
+        assert!(orphans(parent.path()).is_empty());
+        let path = left(parent.path(), &purpose("/y/torc.db"));
+        fs::create_dir(parent.path().join("7-elsewhere")).unwrap();
+        let found = orphans(parent.path());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path(), path);
+        assert_eq!(found[0].purpose(), Some(&purpose("/y/torc.db")));
+        assert!(found[0].database().is_some());
+        assert!(living.path().is_dir());
+    }
+
+    #[test]
+    fn many_look_at_a_time_and_one_takes_over_when_nobody_does() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = left(parent.path(), &purpose("/y/torc.db"));
+        let looking = [orphans(parent.path()), orphans(parent.path())];
+        assert!(looking.iter().all(|found| found.len() == 1));
+        let taken = std::thread::scope(|scope| {
+            let taking = scope.spawn(|| orphan(&path));
+            drop(looking);
+            taking.join().unwrap()
+        });
+        assert!(taken.is_some());
+        assert!(orphans(parent.path()).is_empty(), "somebody takes it over");
+        drop(taken);
+        assert_eq!(orphans_of(parent.path(), Path::new("/y/torc.db")).len(), 1);
+        assert!(orphans_of(parent.path(), Path::new("/x/torc.db")).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_wants_is_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let living = PrivateDir::create(parent.path(), &purpose("/x/torc.db")).unwrap();
+        let path = left(parent.path(), &purpose("/y/torc.db"));
+        sweep(parent.path(), |dir| dir.join(DATABASE_NAME).exists());
+        assert!(path.exists());
+        sweep(parent.path(), |_| false);
+        assert!(!path.exists());
+        assert!(living.path().is_dir());
+    }
+
+    #[test]
+    fn what_is_taken_over_is_ours_in_one_step_and_goes_when_we_do() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = PrivateDir::create(parent.path(), &purpose("/x/torc.db")).unwrap();
+        let before = left(parent.path(), &purpose("/y/torc.db"));
+        let orphan = orphan(&before).unwrap();
+        let ours = PrivateDir::adopt(orphan, &purpose("/z/torc.db")).unwrap();
+        assert!(!before.exists());
+        assert_ne!(ours.path(), first.path());
+        assert_eq!(fs::read(ours.path().join(DATABASE_NAME)).unwrap(), b"rows");
+        let text = fs::read(ours.path().join(OWNER_NAME)).unwrap();
+        assert_eq!(Purpose::parse(&text), Some(purpose("/z/torc.db")));
+        let path = ours.path().to_owned();
+        drop(ours);
+        assert!(!path.exists());
+    }
+}
