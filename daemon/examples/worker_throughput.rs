@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let width: u32 = arguments.next().map_or(Ok(2), |text| text.parse())?;
     let line = arguments.next().unwrap_or_else(|| "true".to_owned());
     let (mut stream, theirs) = UnixStream::pair()?;
-    let mut worker = Program::new(torcd)
+    let mut guard = Program::new(torcd)
         .arg("worker")
         .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
         .stdout(Stdio::from(OwnedFd::from(theirs)))
@@ -43,7 +43,8 @@ fn main() -> anyhow::Result<()> {
         send.write_all(&codec::frame(request)?)?;
     }
     let start = Instant::now();
-    let before = cpu_time(worker.id())?;
+    let worker = only_child(guard.id())?;
+    let before = cpu_time(worker)?;
     send.write_all(&codec::frame(queue(1..=AHEAD + u64::from(width), &line))?)?;
     let mut queued = AHEAD + u64::from(width);
     let mut finished = 0;
@@ -69,7 +70,7 @@ fn main() -> anyhow::Result<()> {
         }
     }
     let elapsed = start.elapsed().as_secs_f64();
-    let after = cpu_time(worker.id())?;
+    let after = cpu_time(worker)?;
     let per_job = |ticks: u64| ticks as f64 * 10_000.0 / jobs as f64;
     println!(
         "{:.0} jobs/s; worker: {:.0} us user + {:.0} us system a job",
@@ -78,7 +79,7 @@ fn main() -> anyhow::Result<()> {
         per_job(after.1 - before.1),
     );
     drop((stream, send));
-    worker.wait()?;
+    guard.wait()?;
     Ok(())
 }
 
@@ -110,6 +111,12 @@ fn queue(jobs: std::ops::RangeInclusive<u64>, line: &str) -> WorkerRequest {
         extra: None,
     };
     WorkerRequest::Start { lane: 1, jobs: jobs.map(job).collect() }
+}
+
+/// Returns the worker of a guard.
+fn only_child(guard: u32) -> anyhow::Result<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children"))?;
+    children.trim().parse().context("the guard has not one child")
 }
 
 /// Returns user and system time of a process without its children, in ticks of 10 ms.

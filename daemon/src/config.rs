@@ -12,7 +12,8 @@ pub const DEFAULT_SNAPSHOT: &str = "torc-server-snapshot.db";
 /// How many snapshots are kept where it is not said.
 pub const DEFAULT_KEEP: u32 = 5;
 
-/// How many snapshots can be kept at most.
+/// How many snapshots can be kept at most. Bounded so that a copy which a user named for a date or a
+/// year, as in `torc.db.20260131`, is never taken for one of ours.
 pub const MAX_KEEP: u32 = 1_000;
 
 /// Where the database lives.

@@ -29,7 +29,7 @@ impl Daemon {
     /// Starts it and waits for its READY line.
     #[track_caller]
     pub(crate) fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = lines(child.stdout.take().expect("stdout is a pipe"));
         let stderr = lines(child.stderr.take().expect("stderr is a pipe"));
@@ -115,6 +115,11 @@ impl Daemon {
         });
         let code = code.and_then(|status| status.code());
         code.unwrap_or_else(|| panic!("torcd was killed\n{}", self.log()))
+    }
+
+    /// Closes its stdin, which is the lifeline of one that was told so.
+    pub fn cut(&mut self) {
+        self.child.stdin = None;
     }
 
     /// Kills it, which nobody survives unharmed.

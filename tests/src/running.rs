@@ -1,7 +1,7 @@
 //! A program that runs, and whoever inherited its stdout and stderr.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -13,6 +13,20 @@ use nix::sys::signal::Signal;
 use crate::outcome::Outcome;
 use crate::processes;
 use crate::wait::{LIMIT, wait_until};
+
+/// Starts a program. Its file may have been copied a moment ago, and then another thread that is
+/// starting a program may have it open for writing until its own has begun.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ExecutableFileBusy;
+    let mut child = command.spawn();
+    wait_until("the file of the program is not written to", || {
+        if child.as_ref().is_err_and(is_busy) {
+            child = command.spawn();
+        }
+        !child.as_ref().is_err_and(is_busy)
+    });
+    child
+}
 
 /// A program that is to be started.
 #[derive(Debug)]
@@ -75,7 +89,7 @@ impl Call {
         let Self { mut command, stdin } = self;
         let said = format!("{command:?}");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{said}: {error}"));
+        let mut child = spawn(&mut command).unwrap_or_else(|error| panic!("{said}: {error}"));
         if let Some(pipe) = child.stdin.take() {
             feed(pipe, stdin);
         }

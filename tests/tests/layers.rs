@@ -42,6 +42,7 @@ const DAEMON: Rules = Rules {
         ("cli", "snapshot_writer"),
         ("snapshot", "snapshot_writer::event"),
         ("snapshot", "snapshot_writer::rotation"),
+        ("snapshot_writer", "config"),
         ("snapshot_writer", "store::verify"),
         ("snapshot_writer", "sys"),
     ],

@@ -13,7 +13,7 @@ use torc_protocol::paths::DATABASE_NAME;
 
 use crate::snapshot::lease::Predecessor;
 use crate::snapshot::remains::memory_parents;
-use crate::store::private_dir::{self, Orphan};
+use crate::store::private_dir::{self, Trace};
 
 /// The name of the worker's journal in a directory of ours.
 pub(super) const JOURNAL_NAME: &str = "begun";
@@ -32,17 +32,19 @@ impl Begun {
     pub(super) fn of(place: &Path, predecessors: &[Predecessor]) -> Self {
         let prefixes: Vec<String> =
             predecessors.iter().map(|dead| private_dir::prefix(dead.pid, dead.start)).collect();
-        let is_theirs = |orphan: &Orphan| {
-            let name = orphan.path().file_name().and_then(|name| name.to_str());
+        let is_theirs = |trace: &Trace| {
+            let name = trace.path.file_name().and_then(|name| name.to_str());
             let had_lease = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-            orphan.purpose().is_some_and(|purpose| purpose.target == place)
+            trace.purpose.as_ref().is_some_and(|purpose| purpose.target == place)
                 || name.is_some_and(had_lease)
         };
         let mut begun = Self::default();
-        let orphans = memory_parents().into_iter().flat_map(|parent| private_dir::orphans(&parent));
-        for orphan in orphans.filter(|orphan| orphan.database().is_none() && is_theirs(orphan)) {
-            begun.read(orphan.path());
-            begun.dirs.push(orphan.path().to_owned());
+        let traces = memory_parents().into_iter().flat_map(|parent| private_dir::traces(&parent));
+        for Trace { path, .. } in traces.filter(is_theirs) {
+            if !path.join(DATABASE_NAME).exists() {
+                begun.read(&path);
+                begun.dirs.push(path);
+            }
         }
         begun
     }

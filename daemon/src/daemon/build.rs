@@ -21,7 +21,6 @@ use crate::handlers::{Handlers, Identity, Writing};
 use crate::lines::Lines;
 use crate::nodes::{LocalNode, NodeEvent, local};
 use crate::server::Listening;
-use crate::snapshot::remains::Remain;
 use crate::snapshot::snapshotter::{self, SnapshotHandle, Snapshotter};
 use crate::snapshot::source::Source;
 use crate::snapshot::spill::Spill;
@@ -119,9 +118,15 @@ pub(super) fn build(
         Some(writing) => writing.residence.clone(),
         None => Residence::open(&opened.home, &opened.staging)?,
     };
-    // What they hold is recorded now, or at the place of our snapshots.
-    std::mem::take(&mut opened.begun).clear();
-    opened.taken.superseded.drain(..).for_each(Remain::remove);
+    opened.hold();
+    if let Some(loaded) = opened.load.take() {
+        // It is in SQLite's own memory now.
+        let _ = std::fs::remove_file(loaded);
+    }
+    if opened.home.file().is_some() {
+        // What they hold is recorded now, and outlives us, or is at the place of our snapshots.
+        opened.forget_the_dead();
+    }
     let handlers = Handlers {
         writing: writing.as_ref().map(|writing| Writing {
             dispatcher: writing.dispatcher.clone(),
@@ -203,7 +208,7 @@ fn build_writing(
         author,
         target: config.snapshot,
         last: opened.there.clone(),
-        database: opened.home.file(),
+        database: residence.clone(),
         keep: config.keep,
         interval: config.interval,
         stdout: stdout.clone(),

@@ -13,11 +13,14 @@ use crate::daemon::takeover::{self, Found};
 use crate::snapshot::aside;
 use crate::snapshot::lease::Lease;
 use crate::snapshot::remains::{Remain, memory_parents};
-use crate::store::home::Home;
-use crate::store::image;
+use crate::store::home::{Home, OpenError};
+use crate::store::image::{self, ImageError};
+use crate::store::live;
+use crate::store::migrate::SchemaError;
 use crate::store::private_dir::{PrivateDir, Purpose};
 use crate::store::room;
 use crate::store::verify::{self, VerifyError};
+use crate::sys::files::with_suffix;
 
 /// A home, and a private directory for copies on their way to disk.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(super) struct Opened {
     /// The home itself, where that is such a directory.
     pub(super) staging: PathBuf,
     /// Removes `staging` where it is not the home.
-    pub(super) _staging_dir: Option<PrivateDir>,
+    pub(super) staging_dir: Option<PrivateDir>,
     /// What was found, to be loaded into SQLite's own memory.
     pub(super) load: Option<PathBuf>,
     /// What keeps other daemons away from what we write.
@@ -55,14 +58,14 @@ pub(super) struct Taken {
 impl Opened {
     /// A home that is not itself in the private directory.
     fn new(home: Home, dir: PrivateDir) -> Self {
-        Self { staging: dir.path().to_owned(), _staging_dir: Some(dir), ..Self::bare(home) }
+        Self { staging: dir.path().to_owned(), staging_dir: Some(dir), ..Self::bare(home) }
     }
 
     fn bare(home: Home) -> Self {
         Self {
             home,
             staging: PathBuf::new(),
-            _staging_dir: None,
+            staging_dir: None,
             load: None,
             leases: Vec::new(),
             begun: Begun::default(),
@@ -111,6 +114,8 @@ fn open_now(config: &Config) -> Result<Opened, StartError> {
 fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
     if config.fresh {
         set_aside(path)?;
+    } else {
+        takeover::refuse_newer(config, path)?;
     }
     Ok(Opened::new(Home::File(path.to_owned()), private_dir(config)?))
 }
@@ -137,14 +142,16 @@ fn bytes_there(config: &Config) -> u64 {
 
 fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError> {
     if config.fresh {
-        set_aside(&config.snapshot)?;
+        let aside = set_aside(&config.snapshot)?;
+        takeover::set_aside(config, &aside)?;
     }
     let on_tmpfs = place.is_some();
     let dir = match place {
         Some(place) => private_dir_in(place, config)?,
         None => private_dir(config)?,
     };
-    let into = dir.path().join(if on_tmpfs { DATABASE_NAME } else { "loaded.db" });
+    // Under another name, lest a part of it be taken for what a dead daemon has left.
+    let into = dir.path().join("loaded.db");
     let mut begun = Begun::default();
     let Found { there, left } = takeover::find(config, &into)?;
     left.superseded.iter().filter_map(Remain::dir).for_each(|dir| begun.read(dir));
@@ -168,6 +175,10 @@ fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError
         };
     }
     let opened = if on_tmpfs {
+        if loaded && into.exists() {
+            let named = fs::rename(&into, home.path().join(DATABASE_NAME));
+            named.map_err(StartError::system("rename a file of ours in memory"))?;
+        }
         let staging = home.path().to_owned();
         Opened { staging, ..Opened::bare(Home::Tmpfs(home)) }
     } else {
@@ -183,34 +194,67 @@ fn read_only(config: &Config, path: &Path) -> Result<Opened, StartError> {
     };
     let dir = private_dir(config)?;
     let staging = dir.path().to_owned();
+    let newer = |reason: String| refused(reason).hint("use the torc that wrote it");
     // One that a daemon works on, or died over, is read from a copy: the file alone lacks what is
-    // in its log.
-    let log = PathBuf::from(format!("{}-wal", path.display()));
-    let shown = if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+    // in its log, and changes under whoever reads it.
+    let shown = if with_suffix(path, "-wal").exists() {
         let copy = staging.join("shown.db");
-        image::copy_with_log(path, &copy).map_err(|error| refused(error.to_string()))?;
+        live::copy(path, &copy).map_err(|error| match error {
+            ImageError::Open(OpenError::Schema { source, .. }) => match source {
+                SchemaError::Newer(_) => newer(source.to_string()),
+                _ => refused(source.to_string()),
+            },
+            _ => refused(error.to_string()),
+        })?;
         copy
     } else {
         path.to_owned()
     };
     verify::identify(&shown).map_err(|error| match error {
-        VerifyError::Newer(_) => refused(error.to_string()).hint("use the torc that wrote it"),
+        VerifyError::Newer(_) => newer(error.to_string()),
         _ => refused(error.to_string()),
     })?;
     takeover::tell_of_newer(config, path, &shown);
     Ok(Opened::new(Home::ReadOnly(shown), dir))
 }
 
-fn set_aside(path: &Path) -> Result<(), StartError> {
-    match aside::set_aside(path) {
-        Ok(Some(aside)) => {
-            tracing::warn!("what was in {} is now in {}", path.display(), aside.display());
-            Ok(())
+/// Moves what is at `path` aside for a fresh start, and returns the name that it has, or would have.
+fn set_aside(path: &Path) -> Result<PathBuf, StartError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        StartError::new(2, format!("cannot set {} aside: {error}", path.display()))
+            .hint("move it yourself, or name another file")
+    };
+    let log = with_suffix(path, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        // A database and its log cannot be moved in one step.
+        image::merge_log(path).map_err(|error| failed(&error))?;
+    }
+    let (aside, moved) = aside::set_aside(path).map_err(|error| failed(&error))?;
+    if moved {
+        tracing::warn!("what was in {} is now in {}", path.display(), aside.display());
+    }
+    Ok(aside)
+}
+
+impl Opened {
+    /// Lets what is in our directories outlive us, however we end: from now on it is in use.
+    pub(super) fn hold(&mut self) {
+        self.home.hold();
+        if let Some(dir) = &mut self.staging_dir {
+            dir.hold();
         }
-        Ok(None) => Ok(()),
-        Err(error) => {
-            Err(StartError::new(2, format!("cannot set {} aside: {error}", path.display()))
-                .hint("move it yourself, or name another file"))
+    }
+
+    /// Removes what dead daemons have left whose record is with ours, and the notes of their workers.
+    pub(super) fn forget_the_dead(&mut self) {
+        std::mem::take(&mut self.begun).clear();
+        self.taken.superseded.drain(..).for_each(Remain::remove);
+    }
+
+    /// Lets the directory beside our home go with us, in good order.
+    pub(super) fn let_staging_go(&mut self) {
+        if let Some(dir) = &mut self.staging_dir {
+            dir.let_go();
         }
     }
 }

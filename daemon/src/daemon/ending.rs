@@ -61,15 +61,22 @@ pub(super) async fn end(
     let outcome = match saved {
         Ok(last) => {
             opened.taken.until_saved.drain(..).for_each(Remain::remove);
-            match writing.dispatcher.ask(|reply| Input::Recorded { reply }).await {
-                Ok(()) => Ok(last),
-                Err(error) => Err(unsaved(&writing, error.message)),
+            opened.forget_the_dead();
+            writing.residence.let_go(&mut opened.home);
+            let recorded = writing.dispatcher.ask(|reply| Input::Recorded { reply });
+            match timeout(GOODBYE, recorded).await {
+                Ok(Ok(())) => Ok(last),
+                Ok(Err(error)) => Err(incomplete(&writing, error.message)),
+                Err(_) => Err(incomplete(&writing, "torcd does not answer".to_owned())),
             }
         }
         Err(Unsaved { mut failure, .. }) => {
             failure.kept = match opened.taken.until_saved.first() {
                 // What was to be brought home stays as it was, and ours has nothing more.
-                Some(left) if recover => Some(as_before(left)),
+                Some(left) if recover => {
+                    writing.residence.let_go(&mut opened.home);
+                    Some(as_before(left))
+                }
                 _ => rescue(&mut writing, &mut opened.home, &mut hurry).await,
             };
             Err(failure)
@@ -84,6 +91,7 @@ pub(super) async fn end(
     });
     goodbye(front, hurry.clients).await;
     close(writing).await;
+    opened.let_staging_go();
     release(std::mem::take(&mut opened.leases), hung).await;
     if outcome.is_ok() { DONE } else { NOT_DURABLE }
 }
@@ -206,6 +214,12 @@ fn unsaved(writing: &CoreWriting, reason: String) -> SnapshotFailure {
     SnapshotFailure { path, phase: SnapshotPhase::Waiting, errno: None, reason, kept: None }
 }
 
+/// Returns the failure when all that was recorded is in its place, and not all was recorded.
+fn incomplete(writing: &CoreWriting, reason: String) -> SnapshotFailure {
+    let failure = unsaved(writing, reason);
+    SnapshotFailure { kept: Some(Kept { path: failure.path.clone(), in_memory: false }), ..failure }
+}
+
 /// Saves a database in memory elsewhere, or else lets it stay where it is, and returns where; none
 /// for one on disk, and for one that is lost.
 async fn rescue(writing: &mut CoreWriting, home: &mut Home, hurry: &mut Hurry<'_>) -> Option<Kept> {
@@ -218,9 +232,10 @@ async fn rescue(writing: &mut CoreWriting, home: &mut Home, hurry: &mut Hurry<'_
         _ = hurry.wanted() => None,
     };
     if kept.is_some() {
+        writing.residence.let_go(home);
         return kept;
     }
-    let file = writing.residence.keep(home)?;
+    let file = writing.residence.file()?;
     Some(Kept { path: file.display().to_string(), in_memory: true })
 }
 

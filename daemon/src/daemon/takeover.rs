@@ -4,16 +4,22 @@
 use std::fs;
 use std::path::Path;
 
+use torc_protocol::paths::DATABASE_NAME;
 use torc_protocol::view::{Fate, SnapshotView};
 
 use crate::config::Config;
 use crate::daemon::start_error::StartError;
 use crate::snapshot::load::{self, LoadError, Loaded};
-use crate::snapshot::remains::{self, Remain};
+use crate::snapshot::remains::{self, Find, Remain, RemainError};
 use crate::snapshot::takeover::Takeover;
 use crate::store::image;
 use crate::store::lineage::Lineage;
-use crate::store::private_dir::{PrivateDir, Purpose};
+use crate::store::private_dir::{Held, PrivateDir, Purpose};
+
+/// The command line, or what it names, cannot be used.
+const USAGE: u8 = 2;
+/// Somebody else has it, or it must not be replaced.
+const IN_USE: u8 = 7;
 
 /// What there is to begin with.
 pub(super) struct Found {
@@ -58,15 +64,20 @@ pub(super) fn find(config: &Config, into: &Path) -> Result<Found, StartError> {
 fn left(config: &Config, there: Option<&Lineage>) -> Result<Takeover, StartError> {
     let remains = match &config.from {
         Some(path) => vec![Remain::at(path).map_err(|error| {
-            StartError::new(2, format!("cannot begin with {}: {error}", path.display()))
+            let code = if matches!(error, RemainError::Held(_)) { IN_USE } else { USAGE };
+            StartError::new(code, format!("cannot begin with {}: {error}", path.display()))
                 .hint("`torcctl snapshot recover --dry-run` shows what there is")
         })?],
-        None if config.fresh => return Ok(Takeover::default()),
-        None => remains::find_for(&config.snapshot, &config.spill),
+        None => remains::find_for(&config.snapshot, &config.spill).map_err(held)?,
     };
     let target = config.snapshot.as_path();
-    let left = Takeover::sort(remains, target, there, config.from.is_some())
-        .map_err(|error| StartError::new(1, format!("cannot compare what there is: {error}")))?;
+    let left = Takeover::sort(remains, target, there, config.from.is_some()).map_err(|error| {
+        let message = format!("cannot tell what is left of {}: {error}", target.display());
+        StartError::new(USAGE, message).hint(
+            "when a newer torc wrote it, use that one; `torcctl snapshot recover --to FILE` brings \
+             it elsewhere",
+        )
+    })?;
     for (remain, reason) in &left.damaged {
         tracing::warn!("{} is damaged and stays: {reason}", remain.database().display());
     }
@@ -86,9 +97,57 @@ fn left(config: &Config, there: Option<&Lineage>) -> Result<Takeover, StartError
         Some(path) if left.newest.is_none() => {
             let (path, target) = (path.display(), target.display());
             let message = format!("{path} does not go on from what is in {target}");
-            Err(StartError::new(7, message).hint("bring it to a file that is not there yet"))
+            Err(StartError::new(IN_USE, message).hint("bring it to a file that is not there yet"))
         }
         _ => Ok(left),
+    }
+}
+
+fn held(error: Held) -> StartError {
+    let message = format!("what a killed torcd has left is needed, and {error}");
+    StartError::new(IN_USE, message).hint("somebody looks at it; try again in a moment")
+}
+
+/// Lets what is left for the place of our snapshots belong to `aside`, where what was at the place is
+/// now, for a fresh start. What is spilled names its place itself, and stays as it is.
+///
+/// # Errors
+///
+/// When it cannot be had.
+pub(super) fn set_aside(config: &Config, aside: &Path) -> Result<(), StartError> {
+    for remain in remains::find_for(&config.snapshot, &[]).map_err(held)? {
+        let Ok(mut orphan) = remain.into_orphan() else { continue };
+        let private = orphan.purpose().is_some_and(|purpose| purpose.private);
+        let signed = orphan.sign(Purpose { target: aside.to_owned(), private });
+        signed.map_err(StartError::system("sign what a killed torcd has left"))?;
+        tracing::warn!(
+            "what a killed torcd has left of {} is of {} now",
+            config.snapshot.display(),
+            aside.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses to go on with a database on disk for which a later state was left by a torcd that had it in
+/// memory.
+///
+/// # Errors
+///
+/// When there is one.
+pub(super) fn refuse_newer(config: &Config, path: &Path) -> Result<(), StartError> {
+    let there = Lineage::open_snapshot(path).ok();
+    let left = remains::find_for(path, &config.spill).map_err(held)?;
+    let left = Takeover::sort(left, path, there.as_ref(), false)
+        .map_err(|error| StartError::new(USAGE, error.to_string()))?;
+    match left.newest {
+        None => Ok(()),
+        Some(newest) => {
+            let (path, newest) = (path.display(), newest.database().display());
+            let message = format!("{newest} holds a later state of {path}");
+            Err(StartError::new(IN_USE, message)
+                .hint(format!("bring it home first: `torcctl snapshot recover --db {path}`")))
+        }
     }
 }
 
@@ -144,7 +203,9 @@ pub(super) fn adopt(
         remain if on_tmpfs && remain.dir().is_some_and(beside) => match remain.into_orphan() {
             Ok(orphan) => {
                 let home = PrivateDir::adopt(orphan, purpose);
-                return Ok((home.map_err(|error| failed(error.to_string()))?, None));
+                let home = home.map_err(|error| failed(error.to_string()))?;
+                clear_up(home.path());
+                return Ok((home, None));
             }
             Err(remain) => remain,
         },
@@ -154,6 +215,18 @@ pub(super) fn adopt(
     remove_if_there(into).map_err(|error| failed(error.to_string()))?;
     image::copy_with_log(remain.database(), into).map_err(|error| failed(error.to_string()))?;
     Ok((ours, Some(remain)))
+}
+
+/// Removes the copies on which a dead daemon was at work: the room is needed.
+fn clear_up(home: &Path) {
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".db") && name != DATABASE_NAME {
+            // What stays only takes room.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {
@@ -167,16 +240,19 @@ fn remove_if_there(path: &Path) -> std::io::Result<()> {
 /// know. `shown` is what is read.
 pub(super) fn tell_of_newer(config: &Config, path: &Path, shown: &Path) {
     let Ok(there) = Lineage::open_snapshot(shown) else { return };
-    let is_newer = |remain: &Remain| {
-        if remain.purpose().is_some_and(|purpose| purpose.target != path) {
-            return false;
+    let newer = |find: Find| {
+        if find.target().is_some_and(|target| target != path) {
+            return None;
         }
+        let remain = find.look()?;
         // What cannot be read is not newer.
-        let Ok(record) = remain.open() else { return false };
-        remain.target(&record).as_deref() == Some(path)
-            && record.fate(&there).is_ok_and(|fate| fate == Fate::Newer)
+        let record = remain.open().ok()?;
+        let is_its = remain.target(&record).as_deref() == Some(path);
+        let is_newer = record.fate(&there).is_ok_and(|fate| fate == Fate::Newer);
+        drop(record);
+        (is_its && is_newer).then_some(remain)
     };
-    if let Some(newer) = remains::find(&config.spill).into_iter().find(is_newer) {
+    if let Some(newer) = remains::find(&config.spill).into_iter().find_map(newer) {
         tracing::warn!(
             "a later state of {} is in {}, of a torcd that was killed or could not save it; \
              `torcctl snapshot recover` brings it home",

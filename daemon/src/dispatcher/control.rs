@@ -12,6 +12,7 @@ use torc_protocol::worker::WorkerRequest;
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::actions::job_counts;
 use crate::dispatcher::input::{Reply, StopRequest, Totals};
+use crate::dispatcher::submission::is_ending;
 use crate::dispatcher::turn::{Turn, not_recorded, not_recorded_since};
 use crate::engine::job::{JobKey, State, WorkflowKey};
 use crate::store::sql::Connection;
@@ -27,6 +28,7 @@ impl Dispatcher {
     }
 
     fn try_cancel(&mut self, request: &Cancel) -> Result<Canceled, RequestError> {
+        self.check_unsaved()?;
         let id = self.find_workflow(&request.workflow)?.id;
         let mut canceled = Canceled { workflow_id: id, canceled: 0, stopping: 0 };
         if !self.active.contains_key(&id) {
@@ -130,6 +132,12 @@ impl Dispatcher {
             Ok(generation) => self.turn.reply(reply, (generation, changes)),
             Err(error) => Turn::refuse(reply, not_recorded(&error.to_string())),
         }
+    }
+
+    /// Refuses what would change the record when the last snapshot may hold it already: the daemon is
+    /// ending, and no attempt is left that it waits for.
+    pub(super) fn check_unsaved(&self) -> Result<(), RequestError> {
+        if self.stop.is_some() && self.in_flight.is_empty() { Err(is_ending()) } else { Ok(()) }
     }
 
     /// Answers when all that came in before is recorded.

@@ -23,6 +23,7 @@ impl Dispatcher {
     }
 
     fn try_set_disabled(&mut self, request: &SetDisabled) -> Result<Disabled, RequestError> {
+        self.check_unsaved()?;
         let id = self.find_workflow(&request.workflow)?.id;
         let mut disabled = Disabled { workflow_id: id, changed: 0 };
         if !self.active.contains_key(&id) {
@@ -80,6 +81,7 @@ impl Dispatcher {
     }
 
     fn try_delete(&mut self, selector: &WorkflowSelector) -> Result<Deleted, RequestError> {
+        self.check_unsaved()?;
         let view = self.find_workflow(selector)?;
         if self.active.contains_key(&view.id) {
             let message = format!("workflow {} is running", view.id);

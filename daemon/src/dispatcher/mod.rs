@@ -238,14 +238,14 @@ impl Dispatcher {
         inputs: &Receiver<Input>,
         patience: Duration,
     ) -> ControlFlow<Option<oneshot::Sender<()>>> {
-        let closed = match inputs.recv_timeout(patience) {
-            Ok(first) => {
-                self.make_room();
-                self.take_in(first, inputs)
-            }
+        let first = match inputs.recv_timeout(patience) {
+            Ok(first) => Some(first),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(None),
         };
+        // A turn writes even when nothing has come in.
+        self.make_room();
+        let closed = first.and_then(|first| self.take_in(first, inputs));
         self.finish_turn();
         match closed {
             Some(closed) => ControlFlow::Break(Some(closed)),

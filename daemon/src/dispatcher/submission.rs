@@ -302,7 +302,7 @@ impl Dispatcher {
             return Err(not_recorded(reason));
         }
         if self.stop.is_some() {
-            return Err(RequestError::new(ErrorCode::Unavailable, "torcd is ending"));
+            return Err(is_ending());
         }
         if self.no_worker {
             let message = "torcd has no worker that could run jobs";
@@ -311,6 +311,11 @@ impl Dispatcher {
         }
         Ok(())
     }
+}
+
+/// Returns the error for what a daemon that ends does not begin any more.
+pub(super) fn is_ending() -> RequestError {
+    RequestError::new(ErrorCode::Unavailable, "torcd is ending")
 }
 
 fn no_submission() -> RequestError {

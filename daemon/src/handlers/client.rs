@@ -20,7 +20,7 @@ pub struct Client {
     connection: ServerSide<UnixStream>,
     seat: Seat,
     /// Since when the snapshots fail of which it knows that they do; none while they do not.
-    pub(super) knows_of: Option<Option<Timestamp>>,
+    pub(super) knows_of: Option<Timestamp>,
 }
 
 impl Client {

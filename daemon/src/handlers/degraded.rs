@@ -17,13 +17,17 @@ impl Handlers {
     /// When the client has gone.
     pub async fn warn(&self, client: &mut Client) -> Result<(), ConnectionError> {
         let Some(writing) = &self.writing else { return Ok(()) };
-        let status = writing.snapshots.status();
-        let failing = status.error.is_some().then_some(status.failing_since);
+        let failing = writing.snapshots.failing();
         if failing.is_none() || client.knows_of == failing {
             client.knows_of = failing;
             return Ok(());
         }
         // Without an answer the daemon is ending, and how much is not saved is told at its end.
+        let status = writing.snapshots.status();
+        if status.failing_since.is_none() {
+            // They are good again this moment.
+            return Ok(());
+        }
         let Ok((_, status)) = with_changes(writing, status).await else { return Ok(()) };
         client.knows_of = failing;
         client.send(Response::Degraded(Box::new(status))).await

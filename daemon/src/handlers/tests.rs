@@ -87,7 +87,7 @@ impl Daemon {
             author: Author { instance: word(), host: word(), boot_id: word(), pid: 1 },
             last: None,
             target: dir.path().join("snapshot.db"),
-            database: None,
+            database: residence.clone(),
             keep: 1,
             interval: None,
             stdout: Lines::to(std::io::sink(), "nowhere").unwrap(),

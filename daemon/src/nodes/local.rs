@@ -3,9 +3,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdStream;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -118,13 +118,11 @@ async fn talk(
         Ok(ended) => ended,
         Err(_) => child.kill().await.and(child.wait().await),
     };
-    match ended {
-        Ok(status) => match status.code() {
-            Some(code) if code > SIGNALED => {
-                format!("the worker ended: signal {}", code - SIGNALED)
-            }
-            _ => format!("the worker ended: {status}"),
-        },
+    match ended.map(|status| (status, status.code())) {
+        Ok((_, Some(code))) if code > SIGNALED => {
+            format!("the worker ended: {}", ExitStatus::from_raw(code - SIGNALED))
+        }
+        Ok((status, _)) => format!("the worker ended: {status}"),
         Err(error) => format!("the worker ended: {error}"),
     }
 }

@@ -5,20 +5,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::snapshot_writer::rotation::{numbered, older};
-use crate::sys::files::create_private;
+use crate::sys::files::{create_private, with_suffix};
 
 /// What SQLite puts beside a database that is being changed.
 pub(super) const JOURNALS: [&str; 2] = ["-journal", "-wal"];
 
 /// Moves the snapshots of `target` aside, for a fresh start: the newest to `<name>.old-<time>`, the
-/// older ones to that with their numbers. Returns the new name; none when there was nothing.
+/// older ones to that with their numbers. Returns the new name, and whether there was anything.
 ///
-/// The older ones go with it, for a later start would take them for the latest otherwise.
+/// The older ones go first, for a later start would take them for the latest otherwise.
 ///
 /// # Errors
 ///
 /// When one cannot be renamed, or is not a regular file. Those renamed before it stay so.
-pub fn set_aside(target: &Path) -> io::Result<Option<PathBuf>> {
+pub fn set_aside(target: &Path) -> io::Result<(PathBuf, bool)> {
     let older = older(target)?;
     let there = match fs::symlink_metadata(target) {
         Ok(metadata) if metadata.is_file() => true,
@@ -29,20 +29,23 @@ pub fn set_aside(target: &Path) -> io::Result<Option<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => return Err(error),
     };
-    if !there && older.is_empty() {
-        return Ok(None);
+    let names = (0..).map(|attempt| name(target, "old", attempt));
+    let is_free = |name: &PathBuf| fs::symlink_metadata(name).is_err();
+    let aside = names.into_iter().find(is_free).unwrap_or_default();
+    let moved = there || !older.is_empty();
+    for (number, path) in older {
+        rename_new(&path, &numbered(&aside, number))?;
     }
-    let aside = if there { move_aside(target, "old")? } else { name(target, "old", 0) };
+    if there {
+        rename_new(target, &aside)?;
+    }
     for suffix in JOURNALS {
         match rename_new(&with_suffix(target, suffix), &with_suffix(&aside, suffix)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             moved => moved?,
         }
     }
-    for (number, path) in older {
-        rename_new(&path, &numbered(&aside, number))?;
-    }
-    Ok(Some(aside))
+    Ok((aside, moved))
 }
 
 /// Moves a file to `<name>.<word>-<time>`, and returns that name.
@@ -64,15 +67,9 @@ fn name(path: &Path, word: &str, attempt: u32) -> PathBuf {
     with_suffix(path, &format!(".{word}-{time}{number}"))
 }
 
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 /// Renames a file to a name that nothing has: an empty file takes the name first, which only one can
 /// do, and which every file system can.
-fn rename_new(path: &Path, name: &Path) -> io::Result<()> {
+pub(super) fn rename_new(path: &Path, name: &Path) -> io::Result<()> {
     fs::symlink_metadata(path)?;
     create_private(name)?;
     fs::rename(path, name).inspect_err(|_| {
@@ -115,18 +112,19 @@ mod tests {
     fn the_older_ones_and_the_journal_go_with_the_newest() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("torc.db");
-        assert_eq!(set_aside(&target).unwrap(), None);
+        assert!(!set_aside(&target).unwrap().1);
         for name in ["torc.db", "torc.db.1", "torc.db.7", "torc.db-wal", "torc.db.2026", "notes"] {
             fs::write(dir.path().join(name), name).unwrap();
         }
-        let aside = set_aside(&target).unwrap().unwrap();
+        let (aside, moved) = set_aside(&target).unwrap();
+        assert!(moved);
         let base = aside.file_name().unwrap().to_str().unwrap().to_owned();
         assert!(base.starts_with("torc.db.old-"), "{base}");
         let mut expected = vec!["notes".to_owned(), "torc.db.2026".to_owned(), base.clone()];
         expected.extend(["-wal", ".1", ".7"].map(|suffix| format!("{base}{suffix}")));
         assert_eq!(names(dir.path()), expected);
         assert_eq!(fs::read_to_string(numbered(&aside, 7)).unwrap(), "torc.db.7");
-        assert_eq!(set_aside(&target).unwrap(), None);
+        assert!(!set_aside(&target).unwrap().1);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::snapshot::aside::rename_new;
 use crate::sys;
 use crate::sys::files::{cannot_link, open_regular};
 
@@ -290,11 +291,28 @@ fn remove(path: &Path, there: Option<&Holder>, ours: &Holder) -> Result<(), Leas
         Err(error) => return Err(failed_to("move aside", path)(error)),
     }
     let moved = Holder::parse(&contents(&aside).map_err(failed_to("read", &aside))?);
-    if moved.as_ref() != there {
-        // Somebody was quicker; it is given back, which fails only if yet another has come.
-        let _ = fs::hard_link(&aside, path);
+    if moved.as_ref() == there {
+        return fs::remove_file(&aside).map_err(failed_to("remove", &aside));
     }
-    fs::remove_file(&aside).map_err(failed_to("remove", &aside))
+    // Somebody was quicker, and has it, unless yet another has come meanwhile.
+    match put_back(&aside, path, fs::hard_link(&aside, path)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(failed_to("give back", path)(error))
+        }
+        _ if fs::symlink_metadata(&aside).is_ok() => {
+            fs::remove_file(&aside).map_err(failed_to("remove", &aside))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives a lease the name again that was taken from it, if that is free. `linked` is what came of the
+/// attempt to link it there.
+fn put_back(aside: &Path, path: &Path, linked: io::Result<()>) -> io::Result<()> {
+    match linked {
+        Err(error) if cannot_link(&error) => rename_new(aside, path),
+        linked => linked,
+    }
 }
 
 fn failed_to(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LeaseError {

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use torc_protocol::view::{Fate, SnapshotFileView, SnapshotPlace};
 
-use crate::snapshot::aside::with_suffix;
-use crate::snapshot::remains::{self, Remain};
+use crate::snapshot::remains::{self, Find};
 use crate::snapshot_writer::rotation::older;
 use crate::store::lineage::Lineage;
 use crate::store::verify::{self, VerifyError};
+use crate::sys::files::with_suffix;
 
 /// Lists the snapshots at `target` and beside it, and what is left elsewhere that belongs there.
 ///
@@ -48,7 +48,7 @@ pub fn check(files: &[PathBuf]) -> Vec<SnapshotFileView> {
 /// Lists all that is left of this user's torcds which is not at its place.
 #[must_use]
 pub fn left(places: &[PathBuf]) -> Vec<SnapshotFileView> {
-    remains::find(places).iter().map(look_at_remain).collect()
+    remains::find(places).into_iter().filter_map(look_at_remain).collect()
 }
 
 /// Returns the files beside `target` that were moved there with this word in their names.
@@ -91,35 +91,59 @@ fn look(path: &Path, place: SnapshotPlace, deep: bool) -> SnapshotFileView {
     view
 }
 
-fn look_at_remain(remain: &Remain) -> SnapshotFileView {
+/// Looks at one that is not at its place. Nobody is kept from taking it over while a file system
+/// does not answer: what is at the place is opened first.
+fn look_at_remain(find: Find) -> Option<SnapshotFileView> {
+    let there = find.target().map(|target| (target.to_owned(), at_place(target)));
+    let remain = find.look()?;
     let mut view = bare(remain.database(), remain.place());
     match remain.open() {
         Ok(record) => {
             fill(&mut view, &record);
-            let target = remain.target(&record);
-            view.fate = target.as_deref().and_then(|target| fate(&record, target));
-            view.target = target.map(|target| target.display().to_string());
+            let there = there.or_else(|| {
+                let target = remain.target(&record)?;
+                Some((target.clone(), at_place(&target)))
+            });
+            view.fate = there.as_ref().and_then(|(_, there)| there.fate(&record));
+            view.target = there.map(|(target, _)| target.display().to_string());
             // SQLite brings the log into the file when the last one closes it.
             drop(record);
             view.bytes = size(remain.database());
         }
         Err(error) => {
             view.problem = Some(error.to_string());
-            let target = remain.purpose().map(|purpose| purpose.target.display().to_string());
-            view.target = target;
+            view.target = there.map(|(target, _)| target.display().to_string());
         }
     }
-    view
+    Some(view)
 }
 
-/// Returns what is to become of a record whose place is `target`; none when what is there cannot be
-/// read.
-fn fate(record: &Lineage, target: &Path) -> Option<Fate> {
+/// What is at the place of a record.
+enum AtPlace {
+    Nothing,
+    Snapshot(Box<Lineage>),
+    /// Something that cannot be read.
+    Unknown,
+}
+
+impl AtPlace {
+    /// Returns what is to become of a record that belongs here; none when that cannot be told.
+    fn fate(&self, record: &Lineage) -> Option<Fate> {
+        match self {
+            Self::Nothing => Some(Fate::Newer),
+            Self::Snapshot(there) => record.fate(there).ok(),
+            Self::Unknown => None,
+        }
+    }
+}
+
+fn at_place(target: &Path) -> AtPlace {
     match verify::peek(target) {
-        Ok(_) => record.fate(&Lineage::open_snapshot(target).ok()?).ok(),
-        Err(VerifyError::Empty) => Some(Fate::Newer),
-        Err(VerifyError::Io(error)) if is_gone(&error) => Some(Fate::Newer),
-        Err(_) => None,
+        Ok(_) => Lineage::open_snapshot(target)
+            .map_or(AtPlace::Unknown, |there| AtPlace::Snapshot(Box::new(there))),
+        Err(VerifyError::Empty) => AtPlace::Nothing,
+        Err(VerifyError::Io(error)) if is_gone(&error) => AtPlace::Nothing,
+        Err(_) => AtPlace::Unknown,
     }
 }
 

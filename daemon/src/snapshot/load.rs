@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use torc_protocol::id::Generation;
 
-use crate::snapshot::aside::{JOURNALS, move_aside, with_suffix};
+use crate::snapshot::aside::{JOURNALS, move_aside};
 use crate::snapshot_writer::rotation::older;
 use crate::store::verify::{Identity, VerifyError, peek, verify};
-use crate::sys::files::{create_private, open_regular};
+use crate::sys::files::{create_private, open_regular, with_suffix};
 
 const BLOCK: usize = 4 * 1024 * 1024;
 
@@ -59,6 +59,14 @@ pub enum LoadError {
         /// How new.
         found: VerifyError,
     },
+    /// Somebody has put something into it that torc has not made, or taken something out.
+    #[error("the snapshot {} is not as torc made it: {found}", .path.display())]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// What is odd.
+        found: VerifyError,
+    },
     /// Somebody changes it with SQLite, or did and was interrupted.
     #[error("the snapshot {} has unfinished changes beside it, in {}", .path.display(), .journal.display())]
     Unfinished {
@@ -89,6 +97,9 @@ impl LoadError {
         match self {
             Self::Stranger { .. } => "name another file for the snapshot; this one stays as it is",
             Self::Newer { .. } => "use the torc that wrote it, or name another file",
+            Self::Altered { .. } => {
+                "drop with sqlite3 what was added, or name another file; this one stays as it is"
+            }
             Self::Unfinished { .. } => {
                 "when a run on disk left it, go on with --on-disk; else end the program that has it \
                  open, or open it once with sqlite3"
@@ -190,6 +201,7 @@ fn candidates(target: &Path) -> Result<Vec<Candidate>, LoadError> {
         Err(VerifyError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
         Err(found) if is_stranger(&found) => return Err(LoadError::Stranger { path, found }),
         Err(found @ VerifyError::Newer(_)) => return Err(LoadError::Newer { path, found }),
+        Err(found @ VerifyError::Altered(_)) => return Err(LoadError::Altered { path, found }),
         Err(VerifyError::Io(error)) => return Err(failed_to("read", target)(error)),
         peeked @ (Ok(_) | Err(_)) => {
             refuse_journal(target)?;
@@ -215,7 +227,10 @@ fn is_stranger(found: &VerifyError) -> bool {
     match found {
         VerifyError::NotSqlite | VerifyError::Foreign(_) => true,
         VerifyError::Io(error) => error.kind() == io::ErrorKind::InvalidInput,
-        VerifyError::Empty | VerifyError::Newer(_) | VerifyError::Corrupt(_) => false,
+        VerifyError::Empty
+        | VerifyError::Newer(_)
+        | VerifyError::Altered(_)
+        | VerifyError::Corrupt(_) => false,
     }
 }
 

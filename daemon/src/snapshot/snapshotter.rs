@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 use torc_protocol::id::Generation;
 use torc_protocol::response::{RequestError, SnapshotProgress};
@@ -19,6 +19,7 @@ use crate::lines::Lines;
 use crate::snapshot::source::{self, Source};
 use crate::snapshot::writer_process::{self, WriteRequest};
 use crate::snapshot_writer::event::WriterReport;
+use crate::store::residence::Residence;
 use crate::store::tables::snapshot::Author;
 use crate::sys;
 
@@ -35,8 +36,8 @@ pub struct Parts {
     pub target: PathBuf,
     /// What is there already, as far as it is of this database.
     pub last: Option<SnapshotView>,
-    /// The file that the database lives in, which nothing is ever written over.
-    pub database: Option<PathBuf>,
+    /// Where the database lives, which nothing is ever written over.
+    pub database: Residence,
     /// How many are kept.
     pub keep: u32,
     /// How often one is taken without being asked for.
@@ -81,6 +82,12 @@ impl SnapshotHandle {
         receiver
     }
 
+    /// Returns since when snapshots fail; none while they do not.
+    #[must_use]
+    pub fn failing(&self) -> Option<Timestamp> {
+        self.status.borrow().failing_since
+    }
+
     /// Returns the present state.
     #[must_use]
     pub fn status(&self) -> SnapshotStatusView {
@@ -110,6 +117,9 @@ pub struct Snapshotter {
 struct Taker {
     parts: Parts,
     status: watch::Sender<SnapshotStatusView>,
+    /// Held from the beginning of a snapshot to the end of its copy, lest that hold the beginning of
+    /// another too. The target, which may hang, is not touched meanwhile.
+    copying: Mutex<()>,
 }
 
 impl Snapshotter {
@@ -126,7 +136,10 @@ impl Snapshotter {
         });
         let handle =
             SnapshotHandle { requests: to_target, elsewhere: to_elsewhere, status: receiver };
-        (Self { taker: Taker { parts, status }, requests, elsewhere }, handle)
+        (
+            Self { taker: Taker { parts, status, copying: Mutex::default() }, requests, elsewhere },
+            handle,
+        )
     }
 
     /// Runs until every handle is gone.
@@ -226,10 +239,11 @@ impl Taker {
             kept: None,
         };
         on_phase(SnapshotPhase::Copy);
-        if by_the_way && self.parts.database.as_deref() == Some(target) {
+        if by_the_way && self.parts.database.file().as_deref() == Some(target) {
             let reason = "the database itself lives there".to_owned();
             return Err(failed(SnapshotPhase::Copy, None, reason));
         }
+        let copying = self.copying.lock().await;
         let begun = Instant::now();
         let started_at = Timestamp::now();
         let (generation, changes) = self
@@ -238,10 +252,12 @@ impl Taker {
             .map_err(|error| failed(SnapshotPhase::Copy, None, error.message))?;
         let written = match &self.parts.source {
             Source::InPlace(checkpointer) if !by_the_way => {
+                drop(copying);
                 source::in_place(checkpointer.clone(), target, &mut on_phase).await
             }
             source => match source.copy(&self.parts.dispatcher, generation).await {
                 Ok(image) => {
+                    drop(copying);
                     let request = WriteRequest {
                         target: target.to_owned(),
                         keep: self.keep(by_the_way),

@@ -1,12 +1,15 @@
 //! Start: what dead torcds have left for the place of our snapshots, and what becomes of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use thiserror::Error;
 use torc_protocol::view::Fate;
 
 use crate::snapshot::remains::Remain;
+use crate::store::home::OpenError;
 use crate::store::lineage::Lineage;
-use crate::store::sql::SqlResult;
+use crate::store::sql::{SqlError, SqlResult};
+use crate::store::verify::VerifyError;
 
 /// What is left for one place.
 #[derive(Debug, Default)]
@@ -21,6 +24,25 @@ pub struct Takeover {
     pub damaged: Vec<(Remain, String)>,
 }
 
+/// Why it cannot be told what is left.
+#[derive(Debug, Error)]
+pub enum TakeoverError {
+    /// One cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// One cannot be read.
+    #[error("{}: {found}", .path.display())]
+    Unread {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        found: VerifyError,
+    },
+    /// Two cannot be compared.
+    #[error("cannot compare what there is: {0}")]
+    Compare(#[from] SqlError),
+}
+
 impl Takeover {
     /// Sorts `remains` by what they are to `there`, which is at the place `target`; none when
     /// nothing is. Those that belong elsewhere are left out, unless there is but one and it was
@@ -28,13 +50,14 @@ impl Takeover {
     ///
     /// # Errors
     ///
-    /// When what is at the place cannot be read.
+    /// When one of them cannot be read, which is not to say that it is damaged: without it an older
+    /// state would be gone on from.
     pub fn sort(
         remains: Vec<Remain>,
         target: &Path,
         there: Option<&Lineage>,
         named: bool,
-    ) -> SqlResult<Self> {
+    ) -> Result<Self, TakeoverError> {
         let mut sorted = Self::default();
         let mut newest: Option<(Remain, Lineage)> = None;
         for remain in remains {
@@ -42,14 +65,20 @@ impl Takeover {
             if ours == Some(false) && !named {
                 continue;
             }
-            let record = match remain.open().map_err(|error| error.to_string()) {
+            let record = match remain.open() {
                 Ok(record) => record,
-                // A spilled one that cannot be read does not say where it belongs.
-                Err(_) if ours.is_none() && !named => continue,
-                Err(reason) => {
-                    sorted.damaged.push((remain, reason));
+                // Its torcd was killed before there was anything in it.
+                Err(error) if error.is_empty() && ours == Some(true) => {
+                    sorted.superseded.push(remain);
                     continue;
                 }
+                // It does not say where it belongs.
+                Err(_) if ours.is_none() && !named => continue,
+                Err(error) if error.is_damage() => {
+                    sorted.damaged.push((remain, error.to_string()));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
             if !named && remain.target(&record).as_deref() != Some(target) {
                 continue;
@@ -59,7 +88,13 @@ impl Takeover {
                 Fate::Diverged => sorted.diverged.push(remain),
                 Fate::Newer => match record.check() {
                     Ok(()) => newest = Some(sorted.later(newest, (remain, record))?),
-                    Err(found) => sorted.damaged.push((remain, found.to_string())),
+                    Err(found @ VerifyError::Corrupt(_)) => {
+                        sorted.damaged.push((remain, found.to_string()));
+                    }
+                    Err(found) => {
+                        let path = remain.into_database();
+                        return Err(TakeoverError::Unread { path, found });
+                    }
                 },
             }
         }

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use torc_protocol::id::Generation;
 use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
 
+use crate::config::MAX_KEEP;
 use crate::snapshot_writer::disk::{Disk, RealDisk};
 use crate::snapshot_writer::error::WriterError;
 use crate::snapshot_writer::event::{WriterEvent, WriterReport};
@@ -45,7 +46,7 @@ mod temporary;
 pub struct Args {
     /// The newest snapshot's place; absolute.
     pub target: PathBuf,
-    /// How many snapshots stay, this one included; from 1 to [`rotation::MAX_KEEP`].
+    /// How many snapshots stay, this one included; from 1 to [`MAX_KEEP`].
     pub keep: u32,
     /// Which snapshot the image claims to be.
     pub generation: Generation,
@@ -105,7 +106,7 @@ fn write<W: io::Write>(
     progress: &mut Progress<W>,
 ) -> Result<WriterReport, WriterError> {
     let target = args.target.as_path();
-    let keep = args.keep.clamp(1, rotation::MAX_KEEP);
+    let keep = args.keep.clamp(1, MAX_KEEP);
 
     progress.begin(SnapshotPhase::Write);
     let image = Image::new(image)?;

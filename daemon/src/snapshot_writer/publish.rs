@@ -49,7 +49,13 @@ pub(super) fn publish<D: Disk>(
 ) -> Result<Vec<String>, WriterError> {
     let dir = operations::parent(target)?;
     refuse_strangers(disk, target, keep)?;
-    let there = identity_of(disk, target)?;
+    let there = match disk.peek(target) {
+        // Which database it is of may be as odd as what else was changed in it.
+        Err(found @ VerifyError::Altered(_)) => {
+            return Err(WriterError::Stranger { path: target.to_owned(), found });
+        }
+        peeked => known(target, peeked)?,
+    };
     refuse_others(target, there.as_ref(), identity)?;
     match operations::look(disk, target)?.filter(|present| present.len() > 0) {
         Some(present) if keep > 1 => {
@@ -99,15 +105,18 @@ fn is_there(
     match operations::look(disk, first)? {
         Some(first) if operations::same_file(&first, present) => Ok(true),
         Some(found) if found.len() == present.len() && identity.is_some() => {
-            Ok(identity_of(disk, first)?.as_ref() == identity)
+            Ok(known(first, disk.peek(first))?.as_ref() == identity)
         }
         _ => Ok(false),
     }
 }
 
-/// Returns which snapshot is at a path; none when nothing is, or it is damaged.
-fn identity_of(disk: &impl Disk, path: &Path) -> Result<Option<Identity>, WriterError> {
-    match disk.peek(path) {
+/// Returns which snapshot was found at a path; none when nothing is there, or it is damaged.
+fn known(
+    path: &Path,
+    peeked: Result<Identity, VerifyError>,
+) -> Result<Option<Identity>, WriterError> {
+    match peeked {
         Ok(identity) => Ok(Some(identity)),
         Err(VerifyError::Io(error)) if error.kind() != io::ErrorKind::NotFound => {
             Err(failed_to("read", path)(error))

@@ -7,12 +7,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::config::MAX_KEEP;
 use crate::snapshot_writer::disk::{Disk, RealDisk};
 use crate::snapshot_writer::operations;
-
-/// How many snapshots can be kept. Bounded so that a copy which a user named for a date or a year,
-/// as in `torc.db.20260131`, is never taken for one of ours.
-pub const MAX_KEEP: u32 = 1000;
 
 /// Returns the name of the `number`th older snapshot of `target`.
 #[must_use]

@@ -62,11 +62,42 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Returns whether there is nothing in it: it was made and never used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Schema { source: SchemaError::Foreign(0), .. })
+    }
+
+    /// Returns whether what is there is damaged, or something else; not that it could not be read.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Io { .. } => false,
+            Self::Schema { source, .. } => source.is_damage(),
+        }
+    }
+}
+
 impl Home {
     /// Returns whether all of it is gone when the daemon ends.
     #[must_use]
     pub fn is_memory(&self) -> bool {
         matches!(self, Self::Tmpfs(_) | Self::Memory)
+    }
+
+    /// Lets what is in a private directory outlive this, for it is nowhere else.
+    pub fn hold(&mut self) {
+        if let Self::Tmpfs(dir) = self {
+            dir.hold();
+        }
+    }
+
+    /// Lets a private directory go with this: what is in it is safe elsewhere.
+    pub fn let_go(&mut self) {
+        if let Self::Tmpfs(dir) = self {
+            dir.let_go();
+        }
     }
 
     /// Returns the file, where there is one.
@@ -155,12 +186,14 @@ impl Home {
     }
 }
 
-/// Returns the URI by which SQLite opens `path` without a lock and without files beside it.
+/// Returns the URI by which SQLite opens this very file without a lock and without files beside it:
+/// every byte that has a meaning in a URI is escaped.
 #[must_use]
 pub fn immutable_uri(path: &Path) -> String {
     use std::fmt::Write;
     use std::os::unix::ffi::OsStrExt;
-    let mut uri = "file:".to_owned();
+    // What follows two slashes is a host, and it is none.
+    let mut uri = if path.is_absolute() { "file://" } else { "file:" }.to_owned();
     for &byte in path.as_os_str().as_bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
             uri.push(byte as char);
@@ -180,11 +213,49 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Makes the directory of a database, and the file with mode 0600 before SQLite does with another.
+///
+/// A file that is there is not opened: to close it would give up the locks that other connections of
+/// this process hold on it, and then any other program that closes the database would remove the log.
 fn prepare(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    Ok(())
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    /// Returns how many locks this process holds on a file.
+    fn locks(path: &Path) -> usize {
+        let (inode, pid) = (fs::metadata(path).unwrap().ino(), std::process::id());
+        let ours = |line: &&str| {
+            line.contains(&format!(" {pid} ")) && line.contains(&format!(":{inode} "))
+        };
+        fs::read_to_string("/proc/locks").unwrap_or_default().lines().filter(ours).count()
+    }
+
+    #[test]
+    fn another_connection_does_not_give_up_the_locks_of_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.db");
+        let home = Home::File(path.clone());
+        let first = home.open_writer(None).unwrap();
+        first.execute_batch("INSERT INTO meta VALUES ('a', '1')").unwrap();
+        let before = locks(&path);
+        if before == 0 {
+            eprintln!("SKIPPED: /proc/locks does not show the locks of this process");
+            return;
+        }
+        let second = home.open_writer(None).unwrap();
+        second.execute_batch("INSERT INTO meta VALUES ('b', '1')").unwrap();
+        assert_eq!(locks(&path), before, "any other program would take the log for its own");
+    }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
 use crate::store::home::{Home, OpenError};
-use crate::store::room;
+use crate::store::{room, verify};
 use crate::sys;
 
 /// How long the header of a database is, in bytes.
@@ -154,22 +154,21 @@ impl Checkpointer {
         self.copier.copy(name)
     }
 
-    /// Brings all that is committed from the log into the database, synced. Where a reader keeps
-    /// the log in use for longer than SQLite waits, the log itself is synced, which is as safe.
+    /// Makes durable all that is committed. As much of it as no reader needs in the log is brought
+    /// into the database, and what is left is safe in the log.
+    ///
+    /// The writer is not kept waiting, however slow the disk is: nothing that it needs is locked. The
+    /// database is synced by SQLite, before the log begins anew over what was brought in. It is not
+    /// opened here, for to close it would give up the locks that this process has on it.
     ///
     /// # Errors
     ///
     /// When SQLite fails, or the system does.
     pub fn checkpoint(&self) -> Result<(), ImageError> {
-        let busy: bool =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if busy {
-            let mut log = self.path.clone().into_os_string();
-            log.push("-wal");
-            File::open(log)?.sync_all()?;
-            if let Some(dir) = self.path.parent() {
-                File::open(dir)?.sync_all()?;
-            }
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        File::open(sys::files::with_suffix(&self.path, "-wal"))?.sync_all()?;
+        if let Some(dir) = self.path.parent() {
+            File::open(dir)?.sync_all()?;
         }
         Ok(())
     }
@@ -180,9 +179,7 @@ impl Checkpointer {
     ///
     /// When it is damaged.
     pub fn check(&self) -> Result<(), ImageError> {
-        let mut statement = self.connection.prepare("PRAGMA quick_check(1)")?;
-        let found: String = statement.query_row([], |row| row.get(0))?;
-        if found == "ok" { Ok(()) } else { Err(io::Error::other(found).into()) }
+        verify::quick_check(&self.connection).map_err(|found| io::Error::other(found).into())
     }
 }
 
@@ -193,7 +190,7 @@ impl Checkpointer {
 ///
 /// When a file cannot be copied, or SQLite fails.
 pub fn copy_with_log(path: &Path, into: &Path) -> Result<(), ImageError> {
-    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+    let log = |path: &Path| sys::files::with_suffix(path, "-wal");
     fs::copy(path, into)?;
     match fs::copy(log(path), log(into)) {
         Ok(_) => merge_log(into),
@@ -203,7 +200,11 @@ pub fn copy_with_log(path: &Path, into: &Path) -> Result<(), ImageError> {
 }
 
 /// Brings what is in the log beside a database into it, and removes the log.
-fn merge_log(path: &Path) -> Result<(), ImageError> {
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn merge_log(path: &Path) -> Result<(), ImageError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "journal_mode", "DELETE")?;
@@ -229,11 +230,9 @@ pub(super) fn forget_log(header: &mut [u8; HEADER]) {
 #[cfg(test)]
 mod tests {
     use std::io::Seek;
-    use std::time::Duration;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::store::verify;
-
     fn length(path: &Path) -> u64 {
         fs::metadata(path.with_file_name("t.db-wal")).unwrap().len()
     }
@@ -264,7 +263,6 @@ mod tests {
         let path = dir.path().join("t.db");
         let home = Home::File(path.clone());
         let checkpointer = Checkpointer::open(&home, dir.path()).unwrap();
-        checkpointer.connection.busy_timeout(Duration::ZERO).unwrap();
         let writer = home.open_writer(None).unwrap();
         let reader = home.open_reader().unwrap().unwrap();
         writer.execute_batch("INSERT INTO meta VALUES ('a', '1')").unwrap();
@@ -279,7 +277,28 @@ mod tests {
         assert_eq!(count(&reading), 1);
         drop(reading);
         checkpointer.checkpoint().unwrap();
-        assert_eq!(length(&path), 0);
-        assert_eq!(count(&reader), 2);
+        // The database has all of it now, even without its log.
+        let alone = dir.path().join("alone.db");
+        fs::copy(&path, &alone).unwrap();
+        let alone = Home::ReadOnly(alone).open_reader().unwrap().unwrap();
+        assert_eq!(count(&alone), 2);
+    }
+
+    #[test]
+    fn a_checkpoint_and_the_writer_do_not_wait_for_each_other() {
+        static WAITED: AtomicBool = AtomicBool::new(false);
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("t.db"));
+        let mut checkpointer = Checkpointer::open(&home, dir.path()).unwrap();
+        let note = |_| {
+            WAITED.store(true, Ordering::Relaxed);
+            false
+        };
+        checkpointer.connection.busy_handler(Some(note)).unwrap();
+        let writer = home.open_writer(None).unwrap();
+        writer.execute_batch("BEGIN IMMEDIATE; INSERT INTO meta VALUES ('a', '1')").unwrap();
+        checkpointer.checkpoint().unwrap();
+        assert!(!WAITED.load(Ordering::Relaxed), "it wants what the writer has");
+        writer.execute_batch("COMMIT").unwrap();
     }
 }

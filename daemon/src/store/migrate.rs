@@ -34,6 +34,21 @@ pub enum SchemaError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl SchemaError {
+    /// Returns whether what is there is damaged, or something else; not that it could not be read.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Foreign(_) => true,
+            Self::Newer(_) | Self::Altered(_) => false,
+            Self::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+        }
+    }
+}
+
 /// Returns the schema version of a database of torc's; 0 for one that is empty.
 ///
 /// # Errors

@@ -11,6 +11,7 @@
 //! - [`room`]: whether there is room for it in memory.
 //! - [`query`]: what the list commands ask.
 //! - [`lineage`]: which of two databases goes on from the other.
+//! - [`live`]: copies of a database that another process writes to.
 //! - [`image`]: copies for snapshots; [`verify`]: whether a file is a whole database of ours.
 //! - [`shadow`]: databases in SQLite's own memory, and their copies.
 //! - [`sql`]: the types that others pass on.
@@ -21,6 +22,7 @@ mod checkpoints;
 pub mod home;
 pub mod image;
 pub mod lineage;
+pub mod live;
 pub mod migrate;
 pub mod moving;
 pub mod private_dir;

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -27,7 +27,7 @@ const MEMORY_LIMIT: u64 = 768 * 1024 * 1024;
 /// Why a database could not move.
 #[derive(Debug, Error)]
 pub enum MoveError {
-    /// No place has room.
+    /// It cannot go to a tmpfs, for the reason that is given.
     #[error("{0}; and with {1} bytes it is too large for SQLite's own memory")]
     NoRoom(String, u64),
     /// A directory for it.
@@ -56,13 +56,6 @@ pub struct Mover {
     purpose: Purpose,
 }
 
-/// A home that a database can go on in.
-struct NewHome {
-    home: Home,
-    connection: Connection,
-    reserve: Option<Reserve>,
-}
-
 impl Mover {
     /// Watches over the database in `home`, if that is one that it may have to leave.
     #[must_use]
@@ -86,21 +79,37 @@ impl Mover {
         self.dir.as_ref().is_some_and(|dir| room::is_short(dir))
     }
 
-    /// Moves the database to where there is room: another tmpfs, or else SQLite's own memory.
-    /// Returns where it is now, in words for people.
+    /// Moves the database to where there is room: another tmpfs, or where that cannot be, SQLite's own
+    /// memory. Returns where it is now, in words for people.
     ///
     /// # Errors
     ///
     /// When there is no such place; it stays where it is, and is not asked to move again.
     pub fn move_out(&mut self, writer: &mut Writer<Rc<Connection>>) -> Result<String, MoveError> {
+        self.move_within(writer, &paths::memory_dirs())
+    }
+
+    fn move_within(
+        &mut self,
+        writer: &mut Writer<Rc<Connection>>,
+        places: &[PathBuf],
+    ) -> Result<String, MoveError> {
         let Some(old) = self.dir.take() else { return Ok(self.residence.describe()) };
-        let NewHome { home, connection, reserve } = self.copy_out(writer)?;
-        let checkpoints = Checkpoints::start(&home)?;
-        if let Home::Tmpfs(dir) = &home {
-            self.dir = Some(dir.path().to_owned());
+        let bytes = writer.bytes()?;
+        let moved = room::place(2 * bytes, places).and_then(|parent| {
+            self.move_to_tmpfs(&parent, writer)
+                .map_err(|error| format!("it cannot go to {}: {error}", parent.display()))
+        });
+        match moved {
+            Ok(()) => {}
+            Err(reason) if bytes > MEMORY_LIMIT => return Err(MoveError::NoRoom(reason, bytes)),
+            Err(reason) => {
+                tracing::warn!(
+                    "{reason}; so it goes to SQLite's own memory, and with torcd if that is killed"
+                );
+                self.move_to_memory(writer)?;
+            }
         }
-        self.residence.move_to(home)?;
-        writer.go_on_in(connection, reserve, checkpoints);
         // The directory itself stays: there is more in it than the database.
         for name in ["", "-wal", "-shm"] {
             let file = old.join(format!("{DATABASE_NAME}{name}"));
@@ -113,32 +122,33 @@ impl Mover {
         Ok(self.residence.describe())
     }
 
-    fn copy_out(&self, writer: &mut Writer<Rc<Connection>>) -> Result<NewHome, MoveError> {
-        let bytes = writer.bytes()?;
-        match room::place(2 * bytes, &paths::memory_dirs()) {
-            Ok(parent) => {
-                let dir = PrivateDir::create(&parent, &self.purpose)?;
-                let file = dir.path().join(DATABASE_NAME);
-                // Under another name, lest a part of it be taken for what a dead daemon has left.
-                let copy = dir.path().join("moving.db");
-                writer.reading().execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
-                fs::rename(copy, &file)?;
-                let reserve = Some(Reserve::take(dir.path())?);
-                let home = Home::Tmpfs(dir);
-                let connection = home.open_writer(None)?;
-                Ok(NewHome { home, connection, reserve })
-            }
-            Err(short) if bytes > MEMORY_LIMIT => Err(MoveError::NoRoom(short, bytes)),
-            Err(short) => {
-                tracing::warn!(
-                    "{short}; so it goes to SQLite's own memory, and with torcd if that \
-                     is killed"
-                );
-                let connection = shadow::open_image(writer.serialize()?)?;
-                home::configure(&connection)?;
-                Ok(NewHome { home: Home::Memory, connection, reserve: None })
-            }
-        }
+    fn move_to_tmpfs(
+        &mut self,
+        parent: &Path,
+        writer: &mut Writer<Rc<Connection>>,
+    ) -> Result<(), MoveError> {
+        let dir = PrivateDir::create(parent, &self.purpose)?;
+        let (path, file) = (dir.path().to_owned(), dir.path().join(DATABASE_NAME));
+        // Under another name, lest a part of it be taken for what a dead daemon has left.
+        let copy = path.join("moving.db");
+        writer.reading().execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+        fs::rename(copy, &file)?;
+        let reserve = Some(Reserve::take(&path)?);
+        let home = Home::Tmpfs(dir);
+        let connection = home.open_writer(None)?;
+        let checkpoints = Checkpoints::start(&home)?;
+        self.residence.move_to(home)?;
+        self.dir = Some(path);
+        writer.go_on_in(connection, reserve, checkpoints);
+        Ok(())
+    }
+
+    fn move_to_memory(&self, writer: &mut Writer<Rc<Connection>>) -> Result<(), MoveError> {
+        let connection = shadow::open_image(writer.serialize()?)?;
+        home::configure(&connection)?;
+        self.residence.move_to(Home::Memory)?;
+        writer.go_on_in(connection, None, None);
+        Ok(())
     }
 }
 

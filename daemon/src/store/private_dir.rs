@@ -13,6 +13,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use thiserror::Error;
 use torc_protocol::paths::DATABASE_NAME;
 
 use crate::sys;
@@ -24,11 +25,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The file that says whose a directory is.
 const OWNER_NAME: &str = "owner";
 
-/// A directory that is removed with all that is in it when this is dropped.
+/// A directory that is removed with all that is in it when this is dropped, unless it is held: then a
+/// daemon that breaks down leaves it, as one does that is killed.
 #[derive(Debug)]
 pub struct PrivateDir {
     path: PathBuf,
-    keep: bool,
+    held: bool,
     /// Held for life.
     lock: FileLock,
 }
@@ -64,26 +66,26 @@ impl PrivateDir {
             })?;
             // Somebody who looks for what the dead have left may be quicker.
             let Some(lock) = sys::socket::lock_file(&path.join(OWNER_NAME))? else { continue };
-            let mut dir = Self { path, keep: false, lock };
+            let mut dir = Self { path, held: false, lock };
             dir.sign(purpose)?;
             return Ok(dir);
         }
     }
 
-    /// Takes over what a dead torcd has left, under a name that says that it is ours.
+    /// Takes over what a dead torcd has left, under a name that says that it is ours. It is held: what
+    /// is in it is nowhere else.
     ///
     /// # Errors
     ///
-    /// When it cannot be renamed; it stays as it was then.
+    /// When it cannot be renamed or signed; what is in it stays.
     pub fn adopt(orphan: Orphan, purpose: &Purpose) -> io::Result<Self> {
         let Orphan { path: before, lock, .. } = orphan;
         let parent = before.parent().unwrap_or(Path::new("/"));
         let path = free_name(parent, |path| {
             Ok(!path.exists() && fs::rename(&before, path).map(|()| true)?)
         })?;
-        let mut dir = Self { path, keep: true, lock };
+        let mut dir = Self { path, held: true, lock };
         dir.sign(purpose)?;
-        dir.keep = false;
         Ok(dir)
     }
 
@@ -92,8 +94,13 @@ impl PrivateDir {
     }
 
     /// Lets the directory stay when this is dropped: it holds what is nowhere else.
-    pub fn keep(&mut self) {
-        self.keep = true;
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Lets the directory go when this is dropped: what it holds is safe elsewhere.
+    pub fn let_go(&mut self) {
+        self.held = false;
     }
 
     /// Returns its path.
@@ -105,7 +112,7 @@ impl PrivateDir {
 
 impl Drop for PrivateDir {
     fn drop(&mut self) {
-        if self.keep {
+        if self.held {
             return;
         }
         if let Err(error) = fs::remove_dir_all(&self.path) {
@@ -153,6 +160,17 @@ impl Orphan {
         fs::symlink_metadata(&path).is_ok_and(|there| there.is_file()).then_some(path)
     }
 
+    /// Says that it belongs elsewhere from now on.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written.
+    pub fn sign(&mut self, purpose: Purpose) -> io::Result<()> {
+        self.lock.write(&purpose.text())?;
+        self.purpose = Some(purpose);
+        Ok(())
+    }
+
     /// Removes it with all that is in it.
     pub fn remove(self) {
         if let Err(error) = fs::remove_dir_all(&self.path) {
@@ -162,45 +180,74 @@ impl Orphan {
     }
 }
 
-/// Returns the directories in `parent` whose torcds have died, to look at them: others may be looking
-/// too, but nobody takes one over meanwhile.
-#[must_use]
-pub fn orphans(parent: &Path) -> Vec<Orphan> {
-    dead_in(parent)
-        .filter_map(|path| {
-            let lock = sys::socket::share_file(&path.join(OWNER_NAME)).ok()??;
-            Some(Orphan { purpose: purpose_in(&path), path, lock })
-        })
-        .collect()
+/// A directory whose torcd has died, as far as can be seen without locking it.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// The directory.
+    pub path: PathBuf,
+    /// What it was for, if it says.
+    pub purpose: Option<Purpose>,
 }
 
-/// Returns the directories in `parent` whose torcds have died and were for `target`, to take them
-/// over. The caller has the lease of that place, so that whoever looks at them only looks, and is
-/// waited for.
-#[must_use]
-pub fn orphans_of(parent: &Path, target: &Path) -> Vec<Orphan> {
-    dead_in(parent)
-        .filter(|path| purpose_in(path).is_some_and(|purpose| purpose.target == target))
-        .filter_map(|path| orphan(&path))
-        .collect()
-}
+/// Somebody else looks at a directory, or takes it over, and does not let go.
+#[derive(Debug, Error)]
+#[error("{} is in use", .0.display())]
+pub struct Held(pub PathBuf);
 
-/// Returns the directory at `path`, to take it over, when it is one of ours and its torcd has died.
-/// Whoever looks at it is waited for, for two seconds at the most.
-#[must_use]
-pub fn orphan(path: &Path) -> Option<Orphan> {
-    if !is_dead(path) {
-        return None;
+impl Trace {
+    /// Locks the directory to look at it: others may be looking too, but nobody takes it over
+    /// meanwhile. None when somebody does.
+    #[must_use]
+    pub fn look(self) -> Option<Orphan> {
+        let lock = sys::socket::share_file(&self.path.join(OWNER_NAME)).ok()??;
+        Some(Orphan { path: self.path, purpose: self.purpose, lock })
     }
-    (0..LOOKS).find_map(|look| {
-        if look > 0 {
-            // No event tells that somebody has let go, but in a call without an end.
-            std::thread::sleep(PAUSE);
+
+    /// Locks the directory to take it over. Whoever looks at it is waited for, for two seconds at the
+    /// most. None when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When somebody does not let go.
+    pub fn take(self) -> Result<Option<Orphan>, Held> {
+        for look in 0..LOOKS {
+            if look > 0 {
+                // No event tells that somebody has let go, but in a call without an end.
+                std::thread::sleep(PAUSE);
+            }
+            match sys::socket::lock_file(&self.path.join(OWNER_NAME)) {
+                Ok(Some(lock)) => {
+                    let Self { path, .. } = self;
+                    return Ok(Some(Orphan { purpose: purpose_in(&path), path, lock }));
+                }
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(_) => break,
+            }
         }
-        // One without an owner's file is of a torcd that died as it made it; this makes the file.
-        let lock = sys::socket::lock_file(&path.join(OWNER_NAME)).ok()??;
-        Some(Orphan { path: path.to_owned(), purpose: purpose_in(path), lock })
-    })
+        Err(Held(self.path))
+    }
+}
+
+/// Returns the directories in `parent` whose torcds have died.
+#[must_use]
+pub fn traces(parent: &Path) -> Vec<Trace> {
+    dead_in(parent).map(|path| Trace { purpose: purpose_in(&path), path }).collect()
+}
+
+/// Returns the directory at `path`; none when it does not have the name of one of ours.
+///
+/// # Errors
+///
+/// When its torcd lives.
+pub fn trace(path: &Path) -> Result<Option<Trace>, Held> {
+    if path.file_name().and_then(process_of).is_none() {
+        return Ok(None);
+    }
+    if !is_dead(path) {
+        return Err(Held(path.to_owned()));
+    }
+    Ok(Some(Trace { purpose: purpose_in(path), path: path.to_owned() }))
 }
 
 /// Removes the directories in `parent` whose torcds have died, and of which `is_wanted` does not want
@@ -296,33 +343,45 @@ mod tests {
     fn only_the_directories_of_the_dead_are_found() {
         let parent = tempfile::tempdir().unwrap();
         let living = PrivateDir::create(parent.path(), &purpose("/x/torc.db")).unwrap();
-        assert!(orphans(parent.path()).is_empty());
+        assert!(traces(parent.path()).is_empty());
+        assert!(trace(living.path()).is_err());
         let path = left(parent.path(), &purpose("/y/torc.db"));
-        fs::create_dir(parent.path().join("7-elsewhere")).unwrap();
-        let found = orphans(parent.path());
+        let other = parent.path().join("7-elsewhere");
+        fs::create_dir(&other).unwrap();
+        assert!(trace(&other).unwrap().is_none());
+        let found = traces(parent.path());
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].path(), path);
-        assert_eq!(found[0].purpose(), Some(&purpose("/y/torc.db")));
-        assert!(found[0].database().is_some());
-        assert!(living.path().is_dir());
+        assert_eq!(found[0].path, path);
+        assert_eq!(found[0].purpose, Some(purpose("/y/torc.db")));
+        assert!(found[0].clone().look().unwrap().database().is_some());
     }
 
     #[test]
     fn many_look_at_a_time_and_one_takes_over_when_nobody_does() {
         let parent = tempfile::tempdir().unwrap();
         let path = left(parent.path(), &purpose("/y/torc.db"));
-        let looking = [orphans(parent.path()), orphans(parent.path())];
-        assert!(looking.iter().all(|found| found.len() == 1));
+        let found = || trace(&path).unwrap().unwrap();
+        let looking = [found().look().unwrap(), found().look().unwrap()];
         let taken = std::thread::scope(|scope| {
-            let taking = scope.spawn(|| orphan(&path));
+            let taking = scope.spawn(|| found().take().unwrap());
             drop(looking);
             taking.join().unwrap()
         });
         assert!(taken.is_some());
-        assert!(orphans(parent.path()).is_empty(), "somebody takes it over");
+        assert!(found().look().is_none(), "somebody takes it over");
         drop(taken);
-        assert_eq!(orphans_of(parent.path(), Path::new("/y/torc.db")).len(), 1);
-        assert!(orphans_of(parent.path(), Path::new("/x/torc.db")).is_empty());
+        assert!(found().look().is_some());
+    }
+
+    #[test]
+    fn who_does_not_let_go_is_told_from_what_is_not_there() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = left(parent.path(), &purpose("/y/torc.db"));
+        let found = trace(&path).unwrap().unwrap();
+        let looking = found.clone().look().unwrap();
+        assert!(found.clone().take().is_err());
+        looking.remove();
+        assert!(found.take().unwrap().is_none());
     }
 
     #[test]
@@ -338,11 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_over_is_ours_in_one_step_and_goes_when_we_do() {
+    fn what_is_taken_over_is_ours_in_one_step_and_is_held() {
         let parent = tempfile::tempdir().unwrap();
         let first = PrivateDir::create(parent.path(), &purpose("/x/torc.db")).unwrap();
         let before = left(parent.path(), &purpose("/y/torc.db"));
-        let orphan = orphan(&before).unwrap();
+        let orphan = trace(&before).unwrap().unwrap().take().unwrap().unwrap();
         let ours = PrivateDir::adopt(orphan, &purpose("/z/torc.db")).unwrap();
         assert!(!before.exists());
         assert_ne!(ours.path(), first.path());
@@ -351,6 +410,12 @@ mod tests {
         assert_eq!(Purpose::parse(&text), Some(purpose("/z/torc.db")));
         let path = ours.path().to_owned();
         drop(ours);
+        assert!(path.exists(), "it is held: what is in it is nowhere else");
+        let orphan = trace(&path);
+        assert!(orphan.is_err(), "its name is that of a living process");
+        fs::remove_dir_all(path).unwrap();
+        let path = first.path().to_owned();
+        drop(first);
         assert!(!path.exists());
     }
 }

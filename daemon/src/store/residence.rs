@@ -78,26 +78,22 @@ impl Residence {
     /// # Errors
     ///
     /// As [`Home::open_reader`]; it stays where it was then.
-    pub(super) fn move_to(&self, home: Home) -> Result<(), OpenError> {
+    pub(super) fn move_to(&self, mut home: Home) -> Result<(), OpenError> {
         let staging = home.file().and_then(|file| Some(file.parent()?.to_owned()));
         let access = Access::open(&home, &staging.unwrap_or_default())?;
+        home.hold();
         let (description, file) = (home.describe(), home.file());
         *self.now() = Current { description, file, access, moved: Some(home) };
         Ok(())
     }
 
-    /// Lets it stay when the daemon ends, for it is nowhere else: in `home`, unless it has moved.
-    /// Returns its file; none when there is nothing that could stay.
-    #[must_use]
-    pub fn keep(&self, home: &mut Home) -> Option<PathBuf> {
-        let mut now = self.now();
-        let home = now.moved.as_mut().unwrap_or(home);
-        let file = home.file();
-        match home {
-            Home::Tmpfs(dir) => dir.keep(),
-            Home::Memory | Home::File(_) | Home::ReadOnly(_) => return None,
+    /// Lets it go when the daemon ends, from `home` and from wherever it has moved to: it is safe
+    /// elsewhere.
+    pub fn let_go(&self, home: &mut Home) {
+        home.let_go();
+        if let Some(moved) = &mut self.now().moved {
+            moved.let_go();
         }
-        file
     }
 
     fn now(&self) -> MutexGuard<'_, Current> {

@@ -7,21 +7,20 @@
 //! Three depths, each with all errors of the one before: [`identify`] reads the header, [`peek`] the
 //! row that says what the file holds, [`verify`] every page.
 
-use std::fmt::Write as _;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{self, Path};
+use std::path::Path;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use thiserror::Error;
 use torc_protocol::id::Generation;
 
+use crate::store::home::immutable_uri;
+use crate::store::image::HEADER;
 use crate::store::migrate::{self, APPLICATION_ID, SCHEMA_VERSION, SchemaError};
 use crate::sys::files::open_regular;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-const HEADER: usize = 100;
 
 /// What a database says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +52,9 @@ pub enum VerifyError {
     /// A newer torc wrote it, with this schema.
     #[error("it has schema {0}, this torc knows up to {SCHEMA_VERSION}")]
     Newer(u32),
+    /// It is ours, and somebody has changed its schema, which damage hardly does.
+    #[error("its schema is not torc's: {0}")]
+    Altered(String),
     /// It is ours, and damaged; SQLite's words or ours.
     #[error("it is damaged: {0}")]
     Corrupt(String),
@@ -149,13 +151,13 @@ fn open(path: &Path) -> Result<Connection, VerifyError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(immutable_uri(path)?, flags).map_err(classify)?;
+    let connection = Connection::open_with_flags(immutable_uri(path), flags).map_err(classify)?;
     harden(&connection).map_err(classify)?;
     // Before anything is read from a table: it may be something else that never ends.
     migrate::check(&connection).map_err(|error| match error {
         SchemaError::Foreign(id) => VerifyError::Foreign(id.cast_unsigned()),
         SchemaError::Newer(version) => VerifyError::Newer(version),
-        SchemaError::Altered(_) => VerifyError::Corrupt(error.to_string()),
+        SchemaError::Altered(how) => VerifyError::Altered(how),
         SchemaError::Sqlite(error) => classify(error),
     })?;
     Ok(connection)
@@ -171,21 +173,6 @@ pub(super) fn harden(connection: &Connection) -> Result<(), rusqlite::Error> {
          PRAGMA query_only = ON;
          PRAGMA mmap_size = 0;",
     )
-}
-
-/// Returns the URI that makes SQLite read this very file and nothing else: every byte that has a
-/// meaning in a URI is escaped.
-fn immutable_uri(path: &Path) -> io::Result<String> {
-    let mut uri = String::from("file://");
-    for &byte in path::absolute(path)?.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            let _ = write!(uri, "%{byte:02X}");
-        }
-    }
-    uri.push_str("?immutable=1");
-    Ok(uri)
 }
 
 pub(super) fn quick_check(connection: &Connection) -> Result<(), VerifyError> {

@@ -7,7 +7,6 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::sys::prctl;
 use nix::sys::resource::{self, Resource};
 use nix::sys::signal::{self, Signal};
@@ -49,7 +48,7 @@ pub fn adopt_orphans() -> io::Result<()> {
 pub fn give_way() {
     const NICER: i32 = 10;
     // SAFETY: the call takes a number and touches no memory of ours.
-    unsafe { libc::nice(NICER) };
+    unsafe { nix::libc::nice(NICER) };
 }
 
 /// Kills a child of this process that has not been waited for.
@@ -76,7 +75,7 @@ impl Held {
     pub fn new(pid: u32) -> io::Result<Self> {
         // SAFETY: takes two integers and returns a new descriptor, which nobody else owns.
         unsafe {
-            let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+            let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0);
             let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0);
             fd.map(|fd| Self(OwnedFd::from_raw_fd(fd))).ok_or_else(io::Error::last_os_error)
         }
@@ -85,10 +84,16 @@ impl Held {
     /// Kills it, if it is still there.
     #[expect(unsafe_code, reason = "neither std nor nix wraps it")]
     pub fn kill(&self) {
-        let none: *const libc::siginfo_t = std::ptr::null();
+        let none: *const nix::libc::siginfo_t = std::ptr::null();
         // SAFETY: the kernel makes the information itself when given a null pointer.
         unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), libc::SIGKILL, none, 0)
+            nix::libc::syscall(
+                nix::libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                nix::libc::SIGKILL,
+                none,
+                0,
+            )
         };
     }
 }
@@ -175,6 +180,37 @@ mod tests {
         assert!(ours > 0);
         assert_eq!(start_time(std::process::id()), Some(ours));
         assert_eq!(start_time(u32::MAX), None);
+    }
+
+    #[test]
+    fn orphans_are_known_by_their_group_or_their_environment() {
+        use std::os::unix::process::CommandExt;
+        let start = |variables: &[(&str, &str)]| {
+            let mut command = std::process::Command::new("sleep");
+            command.arg("60").envs(variables.iter().copied()).process_group(0);
+            command.spawn().unwrap()
+        };
+        let mut grouped = start(&[]);
+        let mut marked = start(&[("TORC_TEST_MARK", "7"), ("TORC_JOB_ID", "1")]);
+        let mut others = [start(&[]), start(&[("TORC_TEST_MARK", "7")])];
+        end_orphans(&[grouped.id()], "TORC_TEST_MARK=7");
+        assert!(grouped.wait().is_err() && marked.wait().is_err(), "they have been waited for");
+        for other in &mut others {
+            assert_eq!(other.try_wait().unwrap(), None);
+            other.kill().unwrap();
+            other.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_held_on_to_is_killed() {
+        use std::os::unix::process::ExitStatusExt;
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let held = Held::new(child.id()).unwrap();
+        held.kill();
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        held.kill();
+        assert!(Held::new(u32::MAX).is_err());
     }
 
     #[test]

@@ -38,8 +38,9 @@ impl FileLock {
     ///
     /// When it cannot be written.
     pub fn write(&mut self, text: &[u8]) -> io::Result<()> {
-        self.0.set_len(0)?;
-        self.0.write_all_at(text, 0)
+        // In this order there is no moment at which it says nothing.
+        self.0.write_all_at(text, 0)?;
+        self.0.set_len(text.len() as u64)
     }
 }
 

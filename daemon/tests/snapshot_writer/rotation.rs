@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rusqlite::Connection;
 use torc_protocol::id::Generation;
 use torc_protocol::view::SnapshotPhase;
 use torcd::store::verify::verify;
@@ -66,4 +67,18 @@ async fn a_writer_that_was_stuck_does_not_replace_what_came_after_it() {
     assert_eq!(failure.phase, SnapshotPhase::Publish);
     assert!(failure.reason.contains("generation 2"), "{}", failure.reason);
     place.assert_holds(&[("torc.db", 2)]);
+}
+
+#[tokio::test]
+async fn what_somebody_has_added_to_is_not_replaced() {
+    let place = Place::new();
+    place.write(2, 1).await.unwrap();
+    let added = "CREATE VIEW mine AS SELECT name FROM job";
+    Connection::open(&place.target).unwrap().execute_batch(added).unwrap();
+    let before = fs::read(&place.target).unwrap();
+    let failure = place.write(2, 2).await.unwrap_err();
+    assert_eq!(failure.phase, SnapshotPhase::Publish);
+    assert!(failure.reason.contains("\"mine\" is not of its making"), "{}", failure.reason);
+    assert_eq!(fs::read(&place.target).unwrap(), before);
+    assert_eq!(fs::read_dir(place.target.parent().unwrap()).unwrap().count(), 1);
 }

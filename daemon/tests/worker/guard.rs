@@ -20,7 +20,7 @@ fn with_leaver() -> (Worker, Vec<String>) {
     let mut worker = Worker::new(1, JobSettings::default());
     worker.start_line(1, LEAVER);
     worker.wait_for_output(1, 1, "ready\n");
-    let pids = fs::read_to_string(worker.directory.path().join("pids")).unwrap();
+    let pids = fs::read_to_string(worker.directory.path().join("pids")).expect("it is there");
     let pids: Vec<String> = pids.split_whitespace().map(str::to_owned).collect();
     assert_eq!(pids.iter().filter(|pid| is_alive(pid)).count(), 5, "{pids:?}");
     (worker, pids)

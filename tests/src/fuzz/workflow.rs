@@ -12,7 +12,8 @@ use torcctl::spec::workflow_file::{LoadError, understand_within};
 
 use crate::fuzz::specimen;
 
-/// So many jobs at most: a line makes millions, which takes its time and tells nothing new.
+/// So many jobs, files, and user data at most: a line makes millions, which takes its time and tells
+/// nothing new.
 const MAX_JOBS: u64 = 300;
 
 /// A workflow file in YAML.
@@ -61,8 +62,9 @@ fn check(bytes: &[u8], format: Option<Format>, directory: &Path) {
     match understood {
         Ok(workflow) => {
             assert!(!workflow.name.is_empty() && !workflow.jobs.is_empty());
-            assert!(workflow.jobs.len() as u64 <= MAX_JOBS);
             let count = workflow.jobs.len();
+            let lists = [count, workflow.files.len(), workflow.user_data.len()];
+            assert!(lists.iter().all(|list| *list as u64 <= MAX_JOBS), "{lists:?}");
             for job in &workflow.jobs {
                 assert!(job.depends_on.is_sorted() && !job.name.is_empty());
                 assert!(job.depends_on.iter().all(|other| (*other as usize) < count));

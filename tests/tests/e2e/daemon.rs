@@ -126,8 +126,8 @@ fn exec_uses_a_torcd_of_its_own_when_it_is_told_so() {
 #[test]
 fn a_torcd_with_a_lifeline_ends_when_it_is_cut() {
     let torc = torc();
-    let torcd = torc.torcd(["--in-memory", "--lifeline", "--snapshot", "life.db"]);
-    let outcome = torcd.run().expect(0);
-    assert!(outcome.stdout.contains("TORCD_READY socket="), "{outcome}");
+    let mut daemon = torc.daemon(["--in-memory", "--lifeline", "--snapshot", "life.db"]);
+    daemon.cut();
+    assert_eq!(daemon.exit_code(), 0);
     Database::open(torc.path("life.db")).expect_sound();
 }

@@ -182,16 +182,84 @@ fn two_records_for_one_place_are_both_kept() {
     run(&torc, "two");
     assert_eq!(daemon.end(), 0);
     assert_eq!(memory::of(killed).len(), 1);
+    // It belongs where its snapshots would have been set aside to.
+    let listed = torc.args(["snapshot", "list", "--db", PLACE, "--format", "csv"]).run().expect(0);
+    assert!(!listed.stdout.contains("memory"), "{listed}");
+    let left = torc.torcd(["snapshots", "remains"]).run().expect(0);
+    let line = left.stdout.lines().find(|line| line.contains("torc.db.old-")).unwrap();
+    let left: serde_json::Value = serde_json::from_str(line).unwrap();
+    let aside = left["target"].as_str().unwrap();
+    torc.args(["snapshot", "recover", "--db", aside]).run().expect(0);
+    assert_eq!(workflows(&Database::open(aside)), ["one|completed"]);
+    assert_eq!(workflows(&place(&torc)), ["two|completed"]);
+    assert!(memory::of(killed).is_empty());
+}
+
+#[test]
+fn two_that_have_gone_their_own_ways_are_both_kept() {
+    let torc = torc();
+    let daemon = service(&torc);
+    run(&torc, "before");
+    run_unsaved(&torc, "one");
+    let killed = daemon.kill_and_leave();
+    // Another host has the place meanwhile: what is in memory here is not there.
+    let hidden = memory::of(killed).remove(0);
+    let elsewhere = torc.path("elsewhere");
+    fs::rename(&hidden, &elsewhere).unwrap_or_else(|_| copy_dir(&hidden, &elsewhere));
+    let daemon = service(&torc);
+    run(&torc, "two");
+    assert_eq!(daemon.end(), 0);
+    copy_dir(&elsewhere, &hidden);
     let daemon = service(&torc);
     daemon.expect_log("another record");
     assert_eq!(daemon.end(), 0);
-    assert_eq!(workflows(&place(&torc)), ["two|completed"]);
+    assert_eq!(workflows(&place(&torc)), ["before|completed", "two|completed"]);
     torc.args(["snapshot", "recover", "--db", PLACE]).run().expect(0);
     let home = names(&torc).into_iter().find(|name| name.contains("recovered")).unwrap();
     let home = Database::open(torc.path("place").join(home));
-    assert_eq!(workflows(&home), ["one|completed"]);
-    assert_eq!(workflows(&place(&torc)), ["two|completed"]);
+    assert_eq!(workflows(&home), ["before|completed", "one|completed"]);
     assert!(memory::of(killed).is_empty());
+}
+
+/// Moves a directory of files to another file system.
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for name in names_in(from) {
+        fs::copy(from.join(&name), to.join(&name)).unwrap();
+    }
+    fs::remove_dir_all(from).unwrap();
+}
+
+#[test]
+fn a_database_on_disk_is_not_gone_on_with_while_a_later_state_is_in_memory() {
+    let torc = torc();
+    let daemon = service(&torc);
+    run(&torc, "before");
+    run_unsaved(&torc, "after");
+    daemon.kill_and_leave();
+    let on_disk = ["exec", "--on-disk", "--db", PLACE, "-c", "true"];
+    torc.args(on_disk).run().expect_refusal(7, "holds a later state");
+    torc.args(["snapshot", "recover", "--db", PLACE]).run().expect(0);
+    torc.args(on_disk).run().expect(0);
+    assert_eq!(place(&torc).value("SELECT count(*) FROM workflow"), "3");
+}
+
+#[test]
+fn what_a_living_torcd_has_and_what_a_user_has_are_not_taken() {
+    let torc = torc();
+    let daemon = service(&torc);
+    run_unsaved(&torc, "living");
+    let file = memory::of(daemon.pid()).remove(0).join("torc.db");
+    let from = |path: &Path| {
+        let path = path.to_str().unwrap();
+        torc.torcd(["--recover", "--socket", "other.sock", "--snapshot", "new.db", "--from", path])
+    };
+    from(&file).run().expect_refusal(7, "in use");
+    assert_eq!(daemon.end(), 0);
+    assert_eq!(workflows(&place(&torc)), ["living|completed"]);
+    from(&torc.path(PLACE)).run().expect(0);
+    assert!(torc.path(PLACE).exists(), "it is the user's own");
+    assert_eq!(workflows(&Database::open(torc.path("new.db"))), ["living|completed"]);
 }
 
 fn damage(path: &Path) {

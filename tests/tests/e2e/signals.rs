@@ -174,7 +174,7 @@ fn nothing_is_left_of_lost_jobs_and_the_rest_goes_on() {
         assert_eq!(ended, 1, "{stderr}");
         assert_eq!(jobs(&torc), ["job1|failed", "job2|completed"], "{victim}");
         let reason = torc.database().value("SELECT reason FROM attempt WHERE job_id = 1");
-        assert_eq!(reason.strip_prefix("lost: the worker ended: signal").map(str::len), Some(2));
+        assert!(reason.starts_with("lost: the worker ended: signal: 9"), "{victim}: {reason}");
     }
 }
 

@@ -180,6 +180,11 @@ fn snapshot(text: &mut String, outcome: &Outcome, palette: Palette, quiet: bool)
         Saved::Unknown { rest: Rest::Database, .. } => {
             writeln!(text, "{error} the end of this run was not seen to: {reason}")
         }
+        saved if saved.is_at_its_place() => writeln!(
+            text,
+            "{error} not all of this run is recorded: {}",
+            reason.split_once("failed: ").map_or(reason.as_str(), |(_, reason)| reason)
+        ),
         _ => writeln!(text, "{error} the record of this run is not safe in {path}: {reason}"),
     };
     if let Some(kept) = outcome.saved.kept() {
@@ -209,6 +214,11 @@ pub(crate) fn recover(kept: &Kept, place: &str) -> String {
 
 fn remedy(outcome: &Outcome, path: &str) -> String {
     match (&outcome.saved, &outcome.record) {
+        (saved, _) if saved.is_at_its_place() => {
+            format!(
+                "all that was recorded before is on disk, in {path}; `torcctl run latest` does the rest"
+            )
+        }
         (saved, Some(place)) if let Some(kept) = saved.kept() => recover(kept, place),
         (Saved::Unknown { rest: Rest::Database, .. }, _) => {
             format!("the database {path} has all that was recorded before")

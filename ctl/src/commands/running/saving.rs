@@ -57,9 +57,16 @@ impl Saved {
         Self::Unknown { reason: reason.into(), rest: Rest::Nowhere }
     }
 
+    /// Returns whether what was recorded is at its place, though not everything was recorded.
+    pub(crate) fn is_at_its_place(&self) -> bool {
+        let Self::Failed(failure) = self else { return false };
+        failure.kept.as_ref().is_some_and(|kept| kept.path == failure.path)
+    }
+
     /// Returns the file that holds a record which could not be brought to its place, if one does.
     pub(crate) fn kept(&self) -> Option<&Kept> {
         match self {
+            Self::Failed(_) if self.is_at_its_place() => None,
             Self::Failed(failure) => failure.kept.as_ref(),
             Self::Unknown { rest: Rest::Kept(kept), .. } => Some(kept),
             Self::Durable(_) | Self::Unknown { .. } => None,

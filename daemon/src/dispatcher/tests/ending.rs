@@ -4,6 +4,7 @@ use std::sync::mpsc::channel;
 
 use tokio::sync::oneshot;
 use torc_protocol::id::Generation;
+use torc_protocol::request::{JobSelector, SetDisabled, WorkflowSelector};
 use torc_protocol::response::ErrorCode;
 use torc_protocol::result::{Ending, StopCause};
 use torc_protocol::status::WorkflowStatus;
@@ -37,6 +38,33 @@ fn a_stop_leaves_what_has_not_started_for_later() {
     assert_eq!([t.stands(1), t.stands(2), t.stands(3)], ["terminated 1", "ready 0", "ready 0"]);
     assert_eq!(t.workflow(id).unwrap().status, WorkflowStatus::Running);
     assert!(t.sent().is_empty());
+}
+
+#[test]
+fn nothing_is_changed_once_the_last_snapshot_may_be_taken() {
+    let mut t = DispatcherTest::cpus(1);
+    let (ended_before, _) = t.submit(spec(), jobs(&["x"]));
+    t.turn([started(1, 1), exits(1, 1, 0)]);
+    let (id, _) = t.submit(spec(), jobs(&["a", "b", "c"]));
+    t.turn([started(2, 1)]);
+    let (order, mut wait) = stop(false);
+    t.turn([order]);
+    assert_eq!(t.cancel(id, &["c"]), Ok((1, 0)), "jobs are still being stopped");
+    t.turn([withdrawn(3, 1, StopCause::Shutdown)]);
+    t.turn([ended(2, 1, Ending::Signaled(15), Some(StopCause::Shutdown))]);
+    assert_eq!(wait.try_recv(), Ok(()));
+    let before = t.dispatcher.store.changes();
+    assert_eq!(code(t.cancel(id, &[])), ErrorCode::Unavailable);
+    assert_eq!(code(t.cancel(id, &["b"])), ErrorCode::Unavailable);
+    let workflow = WorkflowSelector::Id(ended_before);
+    assert_eq!(code(t.ask(|reply| Input::Delete { workflow, reply })), ErrorCode::Unavailable);
+    let workflow = WorkflowSelector::Id(id);
+    let job = JobSelector::Name(workflow.clone(), "b".to_owned());
+    let request = SetDisabled { workflow, jobs: vec![job], disabled: true };
+    assert_eq!(code(t.ask(|reply| Input::SetDisabled { request, reply })), ErrorCode::Unavailable);
+    assert_eq!(t.stands(3), "ready 0");
+    assert!(t.workflow(ended_before).is_some());
+    assert_eq!(t.dispatcher.store.changes(), before);
 }
 
 #[test]

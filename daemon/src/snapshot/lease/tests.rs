@@ -135,3 +135,19 @@ fn what_was_left_by_those_who_were_killed_as_they_took_it_goes_and_nothing_else(
     assert!(stay.iter().all(|path| path.exists()), "removed");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), stay.len(), "something of ours stayed");
 }
+
+#[test]
+fn one_that_was_moved_by_mistake_is_given_back_where_there_are_no_links_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, aside) = (dir.path().join("lease"), dir.path().join("aside"));
+    // EPERM is what Linux says of a file system without links.
+    let no_links = || Err(std::io::Error::from_raw_os_error(1));
+    fs::write(&aside, "theirs").unwrap();
+    super::put_back(&aside, &path, no_links()).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    assert!(!aside.exists());
+    fs::write(&aside, "others").unwrap();
+    let refused = super::put_back(&aside, &path, no_links()).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs", "whoever came last has it");
+}

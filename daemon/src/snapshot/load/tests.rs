@@ -186,6 +186,20 @@ fn strangers_and_newer_files_are_errors_and_stay() {
 }
 
 #[test]
+fn one_that_somebody_has_added_to_is_no_damage() {
+    for added in ["CREATE INDEX quick ON job (name)", "CREATE VIEW mine AS SELECT * FROM job"] {
+        let place = Place::new();
+        place.snapshot("", "a", 3);
+        place.snapshot(".1", "a", 2);
+        Connection::open(&place.target).unwrap().execute_batch(added).unwrap();
+        let refused = place.load().unwrap_err();
+        assert!(matches!(refused, LoadError::Altered { .. }), "{added}: {refused}");
+        assert!(refused.to_string().contains("is not of its making"), "{refused}");
+        assert_eq!(place.names(), ["torc.db", "torc.db.1"], "nothing has moved");
+    }
+}
+
+#[test]
 fn strangers_with_a_number_are_passed_over() {
     let place = Place::new();
     place.snapshot("", "a", 3);

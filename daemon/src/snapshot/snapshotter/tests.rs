@@ -2,18 +2,25 @@ use std::sync::mpsc::channel;
 
 use super::*;
 use crate::store::home::Home;
-use crate::store::residence::Residence;
 
-/// A snapshotter of `/db/torc.db` to `/db/snapshot.db`, which never gets as far as touching either.
+/// A snapshotter of a database in memory to `/db/snapshot.db`, which it never gets as far as touching.
 fn snapshotter(dispatcher: DispatcherHandle) -> (Snapshotter, SnapshotHandle) {
+    let memory = Residence::open(&Home::Memory, Path::new("/")).unwrap();
+    snapshotter_of(memory, dispatcher)
+}
+
+fn snapshotter_of(
+    database: Residence,
+    dispatcher: DispatcherHandle,
+) -> (Snapshotter, SnapshotHandle) {
     let word = String::new;
     Snapshotter::new(Parts {
         dispatcher,
-        source: Source::resident(Residence::open(&Home::Memory, Path::new("/")).unwrap()),
+        source: Source::resident(database.clone()),
         author: Author { instance: word(), host: word(), boot_id: word(), pid: 1 },
         target: PathBuf::from("/db/snapshot.db"),
         last: None,
-        database: Some(PathBuf::from("/db/torc.db")),
+        database,
         keep: 5,
         interval: None,
         stdout: Lines::to(std::io::sink(), "nowhere").unwrap(),
@@ -72,8 +79,13 @@ async fn the_target_by_name_is_the_target() {
 #[tokio::test]
 async fn nothing_is_written_over_the_database_itself() {
     let (inputs, received) = channel();
-    let (snapshotter, handle) = snapshotter(DispatcherHandle::new(inputs));
-    let mut progress = handle.request(Some(PathBuf::from("/db/torc.db")));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("torc.db");
+    let home = Home::File(path.clone());
+    drop(home.open_writer(None).unwrap());
+    let database = Residence::open(&home, dir.path()).unwrap();
+    let (snapshotter, handle) = snapshotter_of(database, DispatcherHandle::new(inputs));
+    let mut progress = handle.request(Some(path));
     let running = tokio::spawn(snapshotter.run());
     match outcome(&mut progress).await {
         SnapshotProgress::Failed(failure) => {
@@ -84,4 +96,33 @@ async fn nothing_is_written_over_the_database_itself() {
     assert!(received.try_recv().is_err(), "it is not even begun");
     drop(handle);
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn no_snapshot_begins_before_the_copy_of_another_has_ended() {
+    let (inputs, received) = channel();
+    let (snapshotter, handle) = snapshotter(DispatcherHandle::new(inputs));
+    let mut asked = [handle.request(None), handle.request(Some(PathBuf::from("/elsewhere")))];
+    let dispatcher = std::thread::spawn(move || {
+        let mut generation = 0;
+        let words = received.iter().map(|input| match input {
+            Input::BeginSnapshot { reply, .. } => {
+                generation += 1;
+                reply.send(Ok((Generation(generation), generation))).unwrap();
+                "begin"
+            }
+            // Not made, for want of an answer.
+            Input::Copy { .. } => "copy",
+            Input::EndSnapshot { .. } => "end",
+            _ => panic!("nothing else is asked"),
+        });
+        words.filter(|word| *word != "end").collect::<Vec<_>>()
+    });
+    let running = tokio::spawn(snapshotter.run());
+    for progress in &mut asked {
+        assert!(matches!(outcome(progress).await, SnapshotProgress::Failed(_)));
+    }
+    drop(handle);
+    running.await.unwrap();
+    assert_eq!(dispatcher.join().unwrap(), ["begin", "copy", "begin", "copy"]);
 }

@@ -40,7 +40,7 @@ fn database(home: &Home) -> PathBuf {
 
 #[tokio::test]
 async fn all_that_is_committed_moves_and_whoever_reads_follows() {
-    let (_parent, mut home, mut writer, mut mover) = fixture();
+    let (_parent, home, mut writer, mut mover) = fixture();
     let residence = mover.residence.clone();
     let old = database(&home);
     let (before, instance) = (writer.changes(), writer.instance().to_owned());
@@ -57,20 +57,32 @@ async fn all_that_is_committed_moves_and_whoever_reads_follows() {
     assert_eq!((writer.changes(), writer.instance()), (before + 1, instance.as_str()));
     let copier = residence.copier().unwrap();
     copier.lock().unwrap().copy("copy").unwrap();
-    let kept = residence.keep(&mut home).unwrap();
-    assert_eq!(kept, Path::new(&place));
     drop((writer, mover, residence, copier));
-    assert!(kept.exists());
+    let kept = Path::new(&place);
+    assert!(kept.exists(), "it is nowhere else");
     fs::remove_dir_all(kept.parent().unwrap()).unwrap();
 }
 
 #[test]
-fn the_new_home_goes_with_those_who_use_it() {
-    let (_parent, _home, mut writer, mut mover) = fixture();
+fn the_new_home_goes_with_those_who_use_it_once_it_is_safe_elsewhere() {
+    let (_parent, mut home, mut writer, mut mover) = fixture();
     let place = PathBuf::from(mover.move_out(&mut writer).unwrap());
     assert!(place.exists());
+    mover.residence.let_go(&mut home);
     drop((writer, mover));
     assert!(!place.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn where_no_tmpfs_takes_it_it_goes_to_memory() {
+    let (parent, _home, mut writer, mut mover) = fixture();
+    let file = parent.path().join("file");
+    fs::write(&file, "").unwrap();
+    let residence = mover.residence.clone();
+    let place = mover.move_within(&mut writer, &[file]).unwrap();
+    assert_eq!((place.as_str(), residence.file()), (":memory:", None));
+    submit(&mut writer, "after");
+    assert_eq!(names(writer.reading()).unwrap(), ["before", "after"]);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! Each way has a process of its own, with so many jobs and as many results in its database. A
 //! thread there makes a thousand transactions a second, and a late one counts from when it was due.
 //! A copy is made to a sound disk, then one to a disk that answers nothing for its first five
-//! seconds; then the process is killed in the middle of transactions. The figures are said to be
-//! while a copy is made.
+//! seconds; then the process is killed while it makes one to a disk that is frozen, and others are
+//! killed in the middle of transactions. All waits are those while a copy is made.
 //!
 //! This process serves the disk that freezes, starts the others, and looks at what they have left.
 
@@ -20,7 +20,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use torc_tests::benchmark;
@@ -33,6 +33,8 @@ use crate::ways::Way;
 const JOBS: u32 = 1_000_000;
 /// How long the disk does not answer.
 const FREEZE: Duration = Duration::from_secs(5);
+/// How long after the beginning of a copy to a frozen disk all hang that will.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How often a process is killed.
 const KILLS: u32 = 20;
 
@@ -62,9 +64,9 @@ fn compare(arguments: &[String]) -> anyhow::Result<()> {
     let disk = SlowDisk::mount();
     println!(
         "| way | owner's longest pause | writer p99 | longest | frozen: pause | p99 | longest | \
-         extra memory | durable after | after SIGKILL |"
+         extra memory | durable after | left after SIGKILL | killed while frozen, gone after |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for way in Way::ALL {
         if names.is_empty() || names.iter().any(|name| name == way.name()) {
             let row = row(way, jobs, disk.as_ref()).with_context(|| way.name())?;
@@ -90,10 +92,13 @@ fn row(way: Way, jobs: u32, disk: Option<&SlowDisk>) -> anyhow::Result<String> {
             frozen.waits()
         }
     };
-    owner.kill()?;
+    let gone = match disk {
+        None => "–".to_owned(),
+        Some(disk) => format!("{:.2} s", owner.killed_while_frozen(disk)?.as_secs_f64()),
+    };
     let left = survival(way)?;
     Ok(format!(
-        "| {} | {} | {frozen} | {} MB | {:.1} s | {left} |",
+        "| {} | {} | {frozen} | {} MB | {:.1} s | {left} | {gone} |",
         way.describe(),
         calm.waits(),
         calm.memory >> 20,
@@ -172,6 +177,25 @@ impl Owner {
             last = line.parse().unwrap_or(last);
         }
         Ok(last)
+    }
+
+    /// Has it copy its database to a frozen disk, kills it, and returns how long it took to be gone.
+    fn killed_while_frozen(&mut self, disk: &SlowDisk) -> anyhow::Result<Duration> {
+        disk.freeze();
+        writeln!(self.orders, "copy {}", disk.path("copy.db").display())?;
+        self.expect("copying")?;
+        disk.wait_for_a_victim();
+        // The first is who looks for the file; those who write it come later.
+        thread::sleep(SETTLE);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(FREEZE);
+                disk.thaw();
+            });
+            let begun = Instant::now();
+            self.kill()?;
+            Ok(begun.elapsed())
+        })
     }
 
     fn kill(&mut self) -> anyhow::Result<()> {

@@ -94,6 +94,8 @@ impl Owned {
                 Way::Steps => memdb("owned")?,
                 _ => Connection::open_in_memory()?,
             };
+            // A database in memory alone can have no log, and its copy says what it has.
+            connection.pragma_update(None, "journal_mode", "DELETE")?;
             Backup::new(&connection, &mut memory)?.step(-1)?;
             connection.close().map_err(|(_, error)| error)?;
             fs::remove_file(file)?;

@@ -117,7 +117,9 @@ fn request(client: &mut Client, verb: Verb, place: u64) -> anyhow::Result<()> {
         Verb::Status => drop(client.call(Status)?),
         Verb::Jobs => list(client, ListJobs { workflow, page, ..ListJobs::default() })?,
         Verb::JobsFiltered => {
-            let (status, name) = (vec![JobStatus::Completed], Some("job*7".to_owned()));
+            // Some ten jobs. One that finds many, or has to look at all, takes as long as it takes.
+            let (status, name) = (vec![JobStatus::Completed], Some(format!("job{}*", place / 10)));
+            let page = Page { limit: Some(PAGE), ..Page::default() };
             list(client, ListJobs { workflow, status, name, page, ..ListJobs::default() })?;
         }
         Verb::Results => list(client, ListResults { workflow, page, ..ListResults::default() })?,

@@ -27,7 +27,7 @@ use torc_tests::client::Client;
 
 use crate::dispatch::Dispatch;
 use crate::place::Place;
-use crate::report::Report;
+use crate::report::{Phase, Report};
 use crate::trouble::Trouble;
 
 /// What is measured, and for how long.
@@ -92,8 +92,8 @@ fn main() -> ExitCode {
         return code;
     }
     let measured = Options::read(std::env::args().skip(1)).and_then(|options| {
-        let mut report = Report::new(options.by_verb);
-        options.homes.iter().try_for_each(|home| measure(*home, &options, &mut report))
+        let report = Report::new(options.by_verb);
+        options.homes.iter().try_for_each(|home| measure(*home, &options, &report))
     });
     match measured {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(home: Home, options: &Options, report: &mut Report) -> anyhow::Result<()> {
+fn measure(home: Home, options: &Options, report: &Report) -> anyhow::Result<()> {
     let place = Place::new()?;
     let torcd = Torcd::start(home.arguments(), &place.target())?;
     let mut client = Client::connect(torcd.socket())?;
@@ -116,8 +116,8 @@ fn measure(home: Home, options: &Options, report: &mut Report) -> anyhow::Result
         dispatch.restart();
         let answers = load::run(torcd.socket(), length, options.jobs)?;
         let jobs = dispatch.so_far()?;
-        let note = running.end()?;
-        report.phase(home.name(), trouble.name(), &answers, jobs, &note);
+        let phase = Phase { home: home.name(), name: trouble.name(), note: running.end()? };
+        report.phase(&phase, &answers, &jobs);
     }
     client.send(Shutdown { grace: None })?;
     while client.part::<Shutdown>()?.is_some() {}

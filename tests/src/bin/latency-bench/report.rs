@@ -6,6 +6,16 @@ use std::time::Duration;
 use crate::dispatch::Pace;
 use crate::load::{Answer, Verb};
 
+/// A phase that has ended.
+pub(crate) struct Phase {
+    /// Where the database was.
+    pub(crate) home: &'static str,
+    /// What happened.
+    pub(crate) name: &'static str,
+    /// What else there is to tell.
+    pub(crate) note: String,
+}
+
 /// Prints a line for each phase as it ends.
 pub(crate) struct Report {
     by_verb: bool,
@@ -21,7 +31,9 @@ impl Report {
         Self { by_verb }
     }
 
-    pub(crate) fn phase(&self, home: &str, name: &str, answers: &[Answer], pace: Pace, note: &str) {
+    /// Prints the line of a phase.
+    pub(crate) fn phase(&self, phase: &Phase, answers: &[Answer], pace: &Pace) {
+        let Phase { home, name, note } = phase;
         let all = Waits::of(answers.iter().map(|answer| answer.took));
         let Pace { rate, longest_gap } = pace;
         println!(
@@ -30,7 +42,7 @@ impl Report {
             all.at(0.5),
             all.at(0.99),
             all.at(1.0),
-            milliseconds(longest_gap),
+            milliseconds(*longest_gap),
         );
         if self.by_verb {
             self.verbs(answers);
@@ -45,7 +57,7 @@ impl Report {
         for (verb, took) in verbs {
             let waits = Waits::of(took.into_iter());
             let (half, most, all) = (waits.at(0.5), waits.at(0.99), waits.at(1.0));
-            println!("    {verb:<14?} {half:>9} {most:>9} {all:>9}", verb = format!("{verb:?}"));
+            println!("    {:<14} {half:>9} {most:>9} {all:>9}", format!("{verb:?}"));
         }
     }
 }
