@@ -31,6 +31,8 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 const SLACK: Duration = Duration::from_secs(10);
 /// How long clients have to hear the last of it, and the parts to close.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the database has to close. What is in its log then is safe there, too.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Why and how to end.
 pub(super) struct End {
@@ -293,5 +295,5 @@ async fn close(writing: CoreWriting) {
     drop((writing.residence, writing.spill));
     let (closed, wait) = oneshot::channel();
     writing.dispatcher.send(Input::Close { closed });
-    let _ = timeout(GOODBYE, wait).await;
+    let _ = timeout(CLOSING, wait).await;
 }

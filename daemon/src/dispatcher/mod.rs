@@ -224,6 +224,7 @@ impl Dispatcher {
                 break end;
             }
         };
+        self.store.settle();
         drop(self);
         if let Some(closed) = end {
             // Whoever waits for it may have given up.

@@ -32,6 +32,8 @@ pub struct Writer<C = Connection> {
     undone: Option<String>,
     /// Room for one last transaction, when there is none left.
     reserve: Option<Reserve>,
+    /// The database is a file of the user's.
+    is_on_disk: bool,
 }
 
 impl Writer {
@@ -53,6 +55,7 @@ impl Writer {
             writer.reserve = Some(reserve.map_err(|source| OpenError::Io { path, source })?);
         }
         writer.checkpoints = Checkpoints::start(home)?;
+        writer.is_on_disk = matches!(home, Home::File(_));
         Ok(writer)
     }
 
@@ -77,6 +80,7 @@ impl Writer {
             counts: false,
             undone: None,
             reserve: None,
+            is_on_disk: false,
         })
     }
 
@@ -92,6 +96,7 @@ impl Writer {
             counts: self.counts,
             undone: self.undone,
             reserve: self.reserve,
+            is_on_disk: self.is_on_disk,
         }
     }
 }
@@ -127,6 +132,17 @@ impl Writer<Rc<Connection>> {
 }
 
 impl<C: Borrow<Connection>> Writer<C> {
+    /// Brings all that is in the log of a database on disk into it: the user may copy the file, and
+    /// not know of the log. Others may still have it open.
+    pub fn settle(&self) {
+        let settled = || -> rusqlite::Result<bool> {
+            self.reading().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        };
+        if self.is_on_disk && !settled().is_ok_and(|is_busy| !is_busy) {
+            tracing::warn!("the log of the database stays beside it; the next start reads both");
+        }
+    }
+
     /// Returns the name that the database keeps for life.
     #[must_use]
     pub fn instance(&self) -> &str {

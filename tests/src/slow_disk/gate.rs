@@ -147,11 +147,13 @@ impl Gate {
         self.state().frozen = true;
     }
 
-    /// Waits until a call is held, and returns whether one is.
+    /// Waits until somebody waits for a call, and returns whether one does. The kernel closes files
+    /// for those who have gone on already: that does not count.
     pub(super) fn wait_for_a_victim(&self) -> bool {
-        let none_held = |state: &mut State| state.held.is_empty();
-        let waited = self.held.wait_timeout_while(self.state(), LIMIT, none_held);
-        !waited.unwrap_or_else(PoisonError::into_inner).0.held.is_empty()
+        let is_waited_for = |(kind, _): &(Kind, Call)| *kind != Kind::Close;
+        let nobody = |state: &mut State| !state.held.iter().any(is_waited_for);
+        let waited = self.held.wait_timeout_while(self.state(), LIMIT, nobody);
+        !nobody(&mut waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     pub(super) fn thaw(&self) {

@@ -247,7 +247,7 @@ fn a_second_interrupt_of_torcctl_saves_the_record_elsewhere_at_once() {
     let torc = torc();
     let mut running = frozen_run(&torc, &disk, &[]);
     running.signal(Signal::SIGINT);
-    running.await_stderr("once more");
+    running.await_stderr("once more to save it elsewhere");
     running.signal(Signal::SIGINT);
     expect_kept_and_home(&torc, &disk, running);
 }

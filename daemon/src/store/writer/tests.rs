@@ -175,3 +175,20 @@ fn what_has_no_room_says_so_even_when_the_transaction_is_asked_for_later() {
         assert_eq!(name, ["a"]);
     }
 }
+
+#[test]
+fn a_database_on_disk_has_all_in_its_file_at_the_end_also_while_others_have_it_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.db");
+    let home = Home::File(path.clone());
+    let mut writer = Writer::open(&home, None).unwrap();
+    let reader = home.open_reader().unwrap().unwrap();
+    meta::set(writer.writing().unwrap(), "a", "1").unwrap();
+    writer.commit().unwrap();
+    writer.settle();
+    let alone = dir.path().join("alone.db");
+    std::fs::copy(&path, &alone).unwrap();
+    let copy = Connection::open(&alone).unwrap();
+    assert_eq!(meta::get(&copy, "a").unwrap().as_deref(), Some("1"));
+    drop((writer, reader));
+}

@@ -127,7 +127,8 @@ impl<'a> Round<'a> {
         let has_run = !self.ledger().workflows.is_empty();
         let may_be = match end {
             End::Code(0) => true,
-            End::Code(1) => !is_service,
+            // A service that is told to end before it is ready has done nothing.
+            End::Code(1) => !is_service || hits.iter().any(told),
             End::Code(129 | 130 | 143) => !is_service && polite > 0,
             End::Code(3) => is_hit(Role::Torcd),
             End::Code(5) => is_hit(Role::Writer) || killed(Role::Torcd) || is_hurried,
@@ -138,7 +139,10 @@ impl<'a> Round<'a> {
         if !may_be {
             self.fault(Kind::Conduct, format!("it ended with {end:?} after {hits:?} in {life:?}"));
         }
-        let says_durable = matches!(end, End::Code(0 | 1 | 129 | 130 | 143));
+        let says_durable = match end {
+            End::Code(1) => !is_service,
+            end => matches!(end, End::Code(0 | 129 | 130 | 143)),
+        };
         // Before there was anything to save, nothing need be there.
         if says_durable && (has_run || self.stage.target().exists()) {
             let said = format!("{end:?}");
