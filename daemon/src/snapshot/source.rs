@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::oneshot;
 use torc_protocol::id::Generation;
 use torc_protocol::time::Span;
 use torc_protocol::view::{SnapshotFailure, SnapshotPhase};
@@ -15,6 +16,7 @@ use crate::snapshot_writer::event::WriterReport;
 use crate::store::image::{Checkpointer, ImageError};
 use crate::store::residence::Residence;
 use crate::store::shadow::Shadow;
+use crate::sys::process::give_way;
 
 /// How a database is copied.
 #[derive(Clone, Debug)]
@@ -53,12 +55,12 @@ impl Source {
         let name = format!("snapshot-{generation}.db");
         match self {
             Self::Resident(Resident { residence, last }) => match residence.copier() {
-                Some(copier) => blocking(move || lock(&copier).copy(&name)).await,
+                Some(copier) => giving_way(move || lock(&copier).copy(&name)).await,
                 None => copy_by_owner(owner, last.clone(), name).await,
             },
             Self::InPlace(checkpointer) => {
                 let checkpointer = checkpointer.clone();
-                blocking(move || lock(&checkpointer).copy(&name)).await
+                giving_way(move || lock(&checkpointer).copy(&name)).await
             }
         }
     }
@@ -73,7 +75,7 @@ async fn copy_by_owner(
     let into = lock(&last).take().map_or_else(Shadow::new, Ok)?;
     let copied = owner.ask(|reply| Input::Copy { into, reply }).await;
     let mut copy = copied.map_err(|error| io::Error::other(error.message))?;
-    blocking(move || {
+    giving_way(move || {
         let image = copy.image(&name);
         *lock(&last) = Some(copy);
         image
@@ -112,6 +114,23 @@ pub(super) async fn in_place(
     let path = target.to_owned();
     let bytes = blocking(move || Ok(std::fs::metadata(path)?.len())).await.unwrap_or(0);
     Ok(WriterReport { bytes, sha256: String::new(), phases })
+}
+
+/// Runs `f` on a thread that lets requests and jobs have the processor first. Not one of tokio's: a
+/// thread that has given way cannot take it back.
+async fn giving_way<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, ImageError> {
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new().name("copy".to_owned()).spawn(move || {
+        give_way();
+        // Whoever waited may have given up.
+        let _ = sender.send(f());
+    })?;
+    match receiver.await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(io::Error::other(error).into()),
+    }
 }
 
 async fn blocking<T: Send + 'static>(
