@@ -118,6 +118,11 @@ fn look_at_remain(find: Find) -> Option<SnapshotFileView> {
             drop(record);
             view.bytes = size(remain.database());
         }
+        // Its torcd was killed before there was anything in it.
+        Err(error) if error.is_empty() => {
+            view.fate = Some(Fate::Superseded);
+            view.target = there.map(|(target, _)| target.display().to_string());
+        }
         Err(error) => {
             view.problem = Some(error.to_string());
             view.target = there.map(|(target, _)| target.display().to_string());

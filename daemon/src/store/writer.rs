@@ -134,7 +134,9 @@ impl Writer<Rc<Connection>> {
 impl<C: Borrow<Connection>> Writer<C> {
     /// Brings all that is in the log of a database on disk into it: the user may copy the file, and
     /// not know of the log. Others may still have it open.
-    pub fn settle(&self) {
+    pub fn settle(&mut self) {
+        // Two cannot bring it in at a time, and SQLite does not wait for the other one.
+        self.checkpoints = None;
         let settled = || -> rusqlite::Result<bool> {
             self.reading().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         };

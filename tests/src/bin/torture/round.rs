@@ -141,7 +141,8 @@ impl<'a> Round<'a> {
         }
         let says_durable = match end {
             End::Code(1) => !is_service,
-            end => matches!(end, End::Code(0 | 129 | 130 | 143)),
+            End::Code(129 | 130 | 143) => !self.stage.never_began(),
+            end => end == End::Code(0),
         };
         // Before there was anything to save, nothing need be there.
         if says_durable && (has_run || self.stage.target().exists()) {

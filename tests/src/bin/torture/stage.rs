@@ -96,6 +96,13 @@ impl Stage {
         ]
     }
 
+    /// Returns whether the last life has said that it was ended before anything was started.
+    pub(crate) fn never_began(&self) -> bool {
+        let log = fs::read_to_string(self.path("log")).unwrap_or_default();
+        let last = log.rsplit("=== life ").next().unwrap_or_default();
+        last.contains("nothing was started")
+    }
+
     /// Adds a line to the log.
     pub(crate) fn log(&self, line: &str) {
         let log = OpenOptions::new().append(true).open(self.path("log"));
