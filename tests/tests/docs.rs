@@ -155,7 +155,7 @@ fn check(words: &[String]) -> Result<(), String> {
             }
         } else if let Some(below) = at.find_subcommand(word) {
             at = below;
-        } else if at.has_subcommands() && word.chars().all(char::is_alphabetic) {
+        } else if at.is_subcommand_required_set() && word.chars().all(char::is_alphabetic) {
             return Err(format!("`{}` has no command {word}", at.get_name()));
         }
     }
