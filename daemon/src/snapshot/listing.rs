@@ -6,7 +6,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use torc_protocol::view::{Fate, SnapshotFileView, SnapshotPlace};
 
@@ -15,9 +14,6 @@ use crate::snapshot_writer::rotation::older;
 use crate::store::lineage::Lineage;
 use crate::store::verify::{self, VerifyError};
 use crate::sys::files::with_suffix;
-
-/// How long one place is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Lists the snapshots at `target` and beside it, and what is left elsewhere that belongs there.
 ///
@@ -98,7 +94,7 @@ fn look(path: &Path, place: SnapshotPlace, deep: bool) -> SnapshotFileView {
 /// Looks at one that is not at its place. Nobody is kept from taking it over while a file system
 /// does not answer: what is at the place is opened first.
 fn look_at_remain(find: Find) -> Option<SnapshotFileView> {
-    let there = find.target().map(|target| (target.to_owned(), in_time(target)));
+    let there = find.target().map(|target| (target.to_owned(), at_place(target)));
     let remain = find.look()?;
     let mut view = bare(remain.database(), remain.place());
     match remain.open() {
@@ -106,13 +102,9 @@ fn look_at_remain(find: Find) -> Option<SnapshotFileView> {
             fill(&mut view, &record);
             let there = there.or_else(|| {
                 let target = remain.target(&record)?;
-                Some((target.clone(), in_time(&target)))
+                Some((target.clone(), at_place(&target)))
             });
             view.fate = there.as_ref().and_then(|(_, there)| there.fate(&record));
-            if matches!(there, Some((_, AtPlace::Silent))) {
-                let seconds = PATIENCE.as_secs();
-                view.problem = Some(format!("its place has not answered for {seconds} s"));
-            }
             view.target = there.map(|(target, _)| target.display().to_string());
             // SQLite brings the log into the file when the last one closes it.
             drop(record);
@@ -137,8 +129,6 @@ enum AtPlace {
     Snapshot(Box<Lineage>),
     /// Something that cannot be read.
     Unknown,
-    /// It is on a file system that does not answer.
-    Silent,
 }
 
 impl AtPlace {
@@ -147,20 +137,9 @@ impl AtPlace {
         match self {
             Self::Nothing => Some(Fate::Newer),
             Self::Snapshot(there) => record.fate(there).ok(),
-            Self::Unknown | Self::Silent => None,
+            Self::Unknown => None,
         }
     }
-}
-
-/// Looks at a place on a thread that may hang there: one dead file system must not hide the rest.
-fn in_time(target: &Path) -> AtPlace {
-    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    let target = target.to_owned();
-    std::thread::spawn(move || {
-        // After its time nobody waits for it.
-        let _ = sender.send(at_place(&target));
-    });
-    receiver.recv_timeout(PATIENCE).unwrap_or(AtPlace::Silent)
 }
 
 fn at_place(target: &Path) -> AtPlace {

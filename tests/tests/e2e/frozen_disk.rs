@@ -172,7 +172,7 @@ fn a_final_snapshot_on_a_frozen_target_is_saved_elsewhere_and_comes_home_after_t
 }
 
 #[test]
-fn what_was_saved_elsewhere_can_be_read_and_brought_elsewhere_while_its_place_still_hangs() {
+fn what_was_saved_elsewhere_can_be_read_while_its_place_still_hangs() {
     let Some(disk) = SlowDisk::mount() else { return };
     let torc = torc();
     let daemon = service(&torc, &disk, &["--snapshot-timeout", "1"]);
@@ -183,9 +183,6 @@ fn what_was_saved_elsewhere_can_be_read_and_brought_elsewhere_while_its_place_st
     let results = torc.args(["results", "list", "--format", "json", "--db"]).args([&kept]).run();
     assert_eq!(results.expect(0).json()[0]["return_code"], 0);
     expect_soon(begun);
-    let from = kept.to_str().unwrap();
-    torc.args(["snapshot", "recover", "--from", from, "--to", "home.db"]).run().expect(0);
-    assert_eq!(workflows(&torc.path("home.db")), ["job|completed"]);
     disk.thaw();
 }
 
