@@ -11,7 +11,7 @@ use crate::dispatcher::restore::{RestoreError, Unfinished};
 use crate::dispatcher::{Dispatcher, Parts};
 
 /// Starts a dispatcher on a thread of its own, and waits until that has gone on with what was
-/// unfinished, as [`Dispatcher::restore`] does. Returns what is closed when the thread has ended,
+/// unfinished, as `Dispatcher::restore` does. Returns what is closed when the thread has ended,
 /// whatever ended it.
 ///
 /// # Errors
