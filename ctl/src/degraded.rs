@@ -65,13 +65,14 @@ pub fn failed_step(failure: &SnapshotFailure) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use torc_protocol::id::Generation;
     use torc_protocol::view::{SnapshotPhase, SnapshotView};
 
     use super::*;
 
-    fn failing() -> SnapshotStatusView {
+    /// A torcd whose snapshots fail.
+    pub(crate) fn failing() -> SnapshotStatusView {
         SnapshotStatusView {
             target: Some("/x/torc.db".to_owned()),
             last: Some(SnapshotView {

@@ -136,11 +136,11 @@ fn snapshot(page: &mut Page, snapshot: &SnapshotStatusView, now: Timestamp) {
 
 #[cfg(test)]
 mod tests {
-    use torc_protocol::id::Generation;
     use torc_protocol::resources::NodeResources;
-    use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotPhase, SnapshotView};
+    use torc_protocol::view::{JobCounts, SnapshotPhase};
 
     use super::*;
+    use crate::degraded::tests::failing;
     use crate::style::Palette;
 
     fn status() -> StatusView {
@@ -161,29 +161,11 @@ mod tests {
             running_workflows: 1,
             jobs: JobCounts { total: 3, running: 2, completed: 1, ..JobCounts::default() },
             snapshot: SnapshotStatusView {
-                target: Some("/x/torc.db".to_owned()),
                 keep: 5,
-                last: Some(SnapshotView {
-                    generation: Generation(4),
-                    changes: 10,
-                    path: "/x/torc.db".to_owned(),
-                    bytes: 90_112,
-                    sha256: String::new(),
-                    started_at: Timestamp(0),
-                    finished_at: Timestamp(10_000_000),
-                    phases: Vec::new(),
-                }),
                 changes_since: 7,
                 phase: Some(SnapshotPhase::Write),
                 phase_since: Some(Timestamp(98_000_000)),
-                error: Some(SnapshotFailure {
-                    path: "/x/torc.db".to_owned(),
-                    phase: SnapshotPhase::Write,
-                    errno: Some(28),
-                    reason: "no space left on device".to_owned(),
-                    kept: None,
-                }),
-                failing_since: Some(Timestamp(40_000_000)),
+                ..failing()
             },
         }
     }

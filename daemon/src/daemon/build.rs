@@ -12,7 +12,7 @@ use torc_protocol::time::Timestamp;
 use crate::config::{Config, Database};
 use crate::daemon::begun::JOURNAL_NAME;
 use crate::daemon::database::{Opened, purpose};
-use crate::daemon::start_error::StartError;
+use crate::daemon::start_error::{FAILED, StartError};
 use crate::dispatcher::input::{DispatcherHandle, Input, StopRequest};
 use crate::dispatcher::restore::Unfinished;
 use crate::dispatcher::{Parts, thread};
@@ -191,7 +191,7 @@ fn build_writing(
     };
     let begun = opened.begun.attempts.clone();
     let dispatcher_gone = thread::start(parts, receiver, unfinished, begun).map_err(|error| {
-        StartError::new(1, format!("cannot restore {}: {error}", opened.home.describe()))
+        StartError::new(FAILED, format!("cannot restore {}: {error}", opened.home.describe()))
     })?;
     let source = source(opened, &residence, &config)?;
     let spill = opened.home.is_memory().then(|| Spill {

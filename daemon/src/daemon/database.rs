@@ -7,9 +7,9 @@ use torc_protocol::paths::{self, DATABASE_NAME};
 use torc_protocol::view::SnapshotView;
 
 use crate::config::{Config, Database};
+use crate::daemon::adoption::{self, Found};
 use crate::daemon::begun::{self, Begun};
-use crate::daemon::start_error::StartError;
-use crate::daemon::takeover::{self, Found};
+use crate::daemon::start_error::{FAILED, StartError, USAGE};
 use crate::snapshot::aside;
 use crate::snapshot::lease::Lease;
 use crate::snapshot::remains::{Remain, memory_parents};
@@ -84,7 +84,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
     let config = config.clone();
     // What is at the snapshot's place may be on a file system that takes its time.
     let opening = tokio::task::spawn_blocking(move || open_now(&config)).await;
-    opening.map_err(|error| StartError::new(1, format!("starting failed: {error}")))?
+    opening.map_err(|error| StartError::new(FAILED, format!("starting failed: {error}")))?
 }
 
 fn open_now(config: &Config) -> Result<Opened, StartError> {
@@ -115,7 +115,7 @@ fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
     if config.fresh {
         set_aside(path)?;
     } else {
-        takeover::refuse_newer(config, path)?;
+        adoption::refuse_newer(config, path)?;
     }
     Ok(Opened::new(Home::File(path.to_owned()), private_dir(config)?))
 }
@@ -143,7 +143,7 @@ fn bytes_there(config: &Config) -> u64 {
 fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError> {
     if config.fresh {
         let aside = set_aside(&config.snapshot)?;
-        takeover::set_aside(config, &aside)?;
+        adoption::set_aside(config, &aside)?;
     }
     let on_tmpfs = place.is_some();
     let dir = match place {
@@ -153,7 +153,7 @@ fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError
     // Under another name, lest a part of it be taken for what a dead daemon has left.
     let into = dir.path().join("loaded.db");
     let mut begun = Begun::default();
-    let Found { there, left } = takeover::find(config, &into)?;
+    let Found { there, left } = adoption::find(config, &into)?;
     left.superseded.iter().filter_map(Remain::dir).for_each(|dir| begun.read(dir));
     let mut taken = Taken { superseded: left.superseded, ..Taken::default() };
     let mut loaded = there.is_some();
@@ -162,7 +162,7 @@ fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError
         taken.newest = true;
         taken.private = newest.purpose().is_some_and(|purpose| purpose.private);
         loaded = true;
-        home = match takeover::adopt(newest, home, &purpose(config), &into, on_tmpfs)? {
+        home = match adoption::adopt(newest, home, &purpose(config), &into, on_tmpfs)? {
             (home, None) => {
                 begun.take_over(home.path()).map_err(StartError::system("rename notes of ours"))?;
                 home
@@ -189,7 +189,7 @@ fn in_memory(config: &Config, place: Option<&Path>) -> Result<Opened, StartError
 
 fn read_only(config: &Config, path: &Path) -> Result<Opened, StartError> {
     let refused = |reason: String| {
-        StartError::new(2, format!("cannot read {}: {reason}", path.display()))
+        StartError::new(USAGE, format!("cannot read {}: {reason}", path.display()))
             .hint("name a database that torc has written, with `--db FILE`")
     };
     let dir = private_dir(config)?;
@@ -214,14 +214,14 @@ fn read_only(config: &Config, path: &Path) -> Result<Opened, StartError> {
         VerifyError::Newer(_) => newer(error.to_string()),
         _ => refused(error.to_string()),
     })?;
-    takeover::tell_of_newer(config, path, &shown);
+    adoption::tell_of_newer(config, path, &shown);
     Ok(Opened::new(Home::ReadOnly(shown), dir))
 }
 
 /// Moves what is at `path` aside for a fresh start, and returns the name that it has, or would have.
 fn set_aside(path: &Path) -> Result<PathBuf, StartError> {
     let failed = |error: &dyn std::fmt::Display| {
-        StartError::new(2, format!("cannot set {} aside: {error}", path.display()))
+        StartError::new(USAGE, format!("cannot set {} aside: {error}", path.display()))
             .hint("move it yourself, or name another file")
     };
     let log = with_suffix(path, "-wal");
@@ -273,7 +273,9 @@ pub(super) fn purpose(config: &Config) -> Purpose {
 fn private_dir(config: &Config) -> Result<PrivateDir, StartError> {
     let parent = match room::place(bytes_there(config), &memory_parents()) {
         Ok(parent) => parent,
-        Err(_) => paths::runtime_dir().map_err(|error| StartError::new(1, error.to_string()))?,
+        Err(_) => {
+            paths::runtime_dir().map_err(|error| StartError::new(FAILED, error.to_string()))?
+        }
     };
     private_dir_in(&parent, config)
 }
@@ -282,7 +284,7 @@ fn private_dir_in(parent: &Path, config: &Config) -> Result<PrivateDir, StartErr
     memory_parents().iter().for_each(|parent| begun::sweep(parent));
     PrivateDir::create(parent, &purpose(config)).map_err(|error| {
         let message = format!("cannot make a directory in {}: {error}", parent.display());
-        StartError::new(1, message)
+        StartError::new(FAILED, message)
             .hint("make room in memory, or keep the database on disk with `--database`")
     })
 }

@@ -1,17 +1,17 @@
 //! The composition root: builds everything from the bottom up, waits for the end, and takes it down
 //! from the top.
 //!
-//! - `database`: finds the database a home; `takeover`: and what it begins with; `begun`: what the
+//! - `database`: finds the database a home; `adoption`: and what it begins with; `begun`: what the
 //!   workers of dead daemons had begun.
 //! - `build`: the parts, each with what it needs of those below.
 //! - `ending`: stop the jobs, save, say goodbye, close.
 
+mod adoption;
 mod begun;
 mod build;
 mod database;
 mod ending;
 mod start_error;
-mod takeover;
 
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use torc_protocol::time::Span;
 
 use crate::config::Config;
 use crate::daemon::ending::End;
+use crate::daemon::start_error::FAILED;
 use crate::lines::Lines;
 use crate::server::Listening;
 use crate::signals::{Signals, Wish};
@@ -79,7 +80,7 @@ async fn serve(
         opened = database::open(&config) => opened?,
         // The file system of the target may not answer, and there is nothing to save yet.
         () = unwanted(&mut signals, &mut lifeline) => {
-            return Err(StartError::new(1, "told to end before the database was loaded"));
+            return Err(StartError::new(FAILED, "told to end before the database was loaded"));
         }
     };
     let (shutdown, mut shutdowns) = mpsc::unbounded_channel();

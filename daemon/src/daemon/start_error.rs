@@ -10,12 +10,14 @@ use crate::snapshot::lease::LeaseError;
 use crate::snapshot::load::LoadError;
 use crate::store::home::OpenError;
 
-/// The command line, or what it names, cannot be used.
-const USAGE: u8 = 2;
 /// The system refuses.
-const FAILED: u8 = 1;
-/// Somebody else has it.
-const IN_USE: u8 = 7;
+pub(super) const FAILED: u8 = 1;
+/// The command line, or what it names, cannot be used.
+pub(super) const USAGE: u8 = 2;
+/// There is no such thing.
+pub(super) const NOT_FOUND: u8 = 6;
+/// Somebody else has it, or it must not be replaced.
+pub(super) const IN_USE: u8 = 7;
 
 /// A failure to start.
 #[derive(Debug)]

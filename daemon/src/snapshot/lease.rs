@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::snapshot::aside::rename_new;
 use crate::sys;
-use crate::sys::files::{cannot_link, open_regular};
+use crate::sys::files::{cannot_link, is_gone, open_regular};
 
 /// How often, and how long apart, a lease that is being written by another is looked at again.
 const LOOKS: u32 = 20;
@@ -148,11 +148,6 @@ impl Lease {
             Err(error) => Err(failed_to("read", &self.path)(error)),
         }
     }
-}
-
-/// Returns whether there is no such file, or not even its directory.
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 impl Holder {

@@ -13,7 +13,7 @@ use crate::snapshot::remains::{self, Find};
 use crate::snapshot_writer::rotation::older;
 use crate::store::lineage::Lineage;
 use crate::store::verify::{self, VerifyError};
-use crate::sys::files::with_suffix;
+use crate::sys::files::{is_gone, with_suffix};
 
 /// Lists the snapshots at `target` and beside it, and what is left elsewhere that belongs there.
 ///
@@ -150,11 +150,6 @@ fn at_place(target: &Path) -> AtPlace {
         Err(VerifyError::Io(error)) if is_gone(&error) => AtPlace::Nothing,
         Err(_) => AtPlace::Unknown,
     }
-}
-
-/// Returns whether there is no such file, or not even its directory.
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn bare(path: &Path, place: SnapshotPlace) -> SnapshotFileView {

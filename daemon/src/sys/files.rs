@@ -117,6 +117,12 @@ pub fn size_bytes(path: &Path) -> Option<u64> {
     Some(stat.blocks().saturating_mul(stat.fragment_size()))
 }
 
+/// Returns whether an error says that there is no such file, or not even its directory.
+#[must_use]
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Returns whether an error says that the file system has no hard links, or not for this file.
 #[must_use]
 pub fn cannot_link(error: &io::Error) -> bool {

@@ -10,9 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use nix::sys::signal::{Signal, raise};
 use serde::{Deserialize, Serialize};
@@ -24,7 +22,7 @@ use super::disk::{Answer, Call, Hook, Hooked};
 use super::findings::State;
 use super::images::Images;
 use super::nth_call::{calls, go_on};
-use super::scene::{Scenario, Scene, decode};
+use super::scene::{Scenario, Scene, decode, each};
 
 /// Says to the other process what to do.
 const ORDER: &str = "TORC_TEST_ORDER";
@@ -140,22 +138,14 @@ fn whenever_a_writer_is_killed_what_was_acknowledged_is_there_and_the_next_one_t
         scenario(3, 3, false, true),
         scenario(3, 5, true, true),
     ];
-    let waiting = Mutex::new(scenarios.to_vec());
     let kills = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let Some(scenario) = waiting.lock().unwrap().pop() else { return };
-                    let calls = calls(&images, scenario);
-                    for at in 0..=calls.len() {
-                        let findings = kill_one(&images, scenario, at);
-                        let place = format!("{scenario:?} at {at}, {:?}", calls.get(at));
-                        assert!(findings.is_empty(), "{place}:\n{}", findings.join("\n"));
-                        kills.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
+    each(scenarios.to_vec(), |scenario| {
+        let calls = calls(&images, scenario);
+        for at in 0..=calls.len() {
+            let findings = kill_one(&images, scenario, at);
+            let place = format!("{scenario:?} at {at}, {:?}", calls.get(at));
+            assert!(findings.is_empty(), "{place}:\n{}", findings.join("\n"));
+            kills.fetch_add(1, Ordering::Relaxed);
         }
     });
     let kills = kills.into_inner();

@@ -1,9 +1,7 @@
 //! Every call of the writer fails once, in every way that it can.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use torc_protocol::view::SnapshotPhase;
 use torcd::snapshot_writer::event::WriterEvent;
@@ -11,7 +9,7 @@ use torcd::snapshot_writer::event::WriterEvent;
 use super::disk::{Answer, Call, Hook, Hooked, Log, Op};
 use super::findings::State;
 use super::images::Images;
-use super::scene::{Outcome, Scenario, Scene};
+use super::scene::{Outcome, Scenario, Scene, each};
 
 const EINTR: i32 = 4;
 const EIO: i32 = 5;
@@ -247,26 +245,18 @@ fn given_up(
 #[test]
 fn whichever_call_fails_what_was_acknowledged_is_there_and_the_next_one_succeeds() {
     let images = Images::new();
-    let waiting = Mutex::new(Scenario::all());
     let (points, runs) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let Some(scenario) = waiting.lock().unwrap().pop() else { return };
-                    let calls = calls(&images, scenario);
-                    for (at, call) in calls.iter().enumerate() {
-                        for fault in FAULTS.into_iter().filter(|fault| fault.is_possible(call.op)) {
-                            let findings = fail_one(&images, scenario, at, fault);
-                            let place = format!("{scenario:?}, {fault:?} at {at}, {call:?}");
-                            assert!(findings.is_empty(), "{place}:\n{}", findings.join("\n"));
-                            runs.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                    points.fetch_add(calls.len(), Ordering::Relaxed);
-                }
-            });
+    each(Scenario::all(), |scenario| {
+        let calls = calls(&images, scenario);
+        for (at, call) in calls.iter().enumerate() {
+            for fault in FAULTS.into_iter().filter(|fault| fault.is_possible(call.op)) {
+                let findings = fail_one(&images, scenario, at, fault);
+                let place = format!("{scenario:?}, {fault:?} at {at}, {call:?}");
+                assert!(findings.is_empty(), "{place}:\n{}", findings.join("\n"));
+                runs.fetch_add(1, Ordering::Relaxed);
+            }
         }
+        points.fetch_add(calls.len(), Ordering::Relaxed);
     });
     images.assert_intact();
     let (points, runs) = (points.into_inner(), runs.into_inner());

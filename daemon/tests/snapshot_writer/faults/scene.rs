@@ -3,6 +3,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 use bytes::BytesMut;
 use tempfile::TempDir;
@@ -124,4 +126,19 @@ impl<'i> Scene<'i> {
 pub(super) fn decode(told: &[u8]) -> Vec<WriterEvent> {
     let (mut codec, mut told) = (Codec::<WriterEvent, ()>::default(), BytesMut::from(told));
     std::iter::from_fn(|| codec.decode(&mut told).unwrap()).collect()
+}
+
+/// Calls `play` for each scenario, two at a time.
+pub(super) fn each(scenarios: Vec<Scenario>, play: impl Fn(Scenario) + Sync) {
+    let waiting = Mutex::new(scenarios);
+    let next = || waiting.lock().unwrap().pop();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(scenario) = next() {
+                    play(scenario);
+                }
+            });
+        }
+    });
 }

@@ -8,18 +8,13 @@ use torc_protocol::paths::DATABASE_NAME;
 use torc_protocol::view::{Fate, SnapshotView};
 
 use crate::config::Config;
-use crate::daemon::start_error::StartError;
+use crate::daemon::start_error::{FAILED, IN_USE, NOT_FOUND, StartError, USAGE};
 use crate::snapshot::load::{self, LoadError, Loaded};
 use crate::snapshot::remains::{self, Find, Remain, RemainError};
 use crate::snapshot::takeover::Takeover;
 use crate::store::image;
 use crate::store::lineage::Lineage;
 use crate::store::private_dir::{Held, PrivateDir, Purpose};
-
-/// The command line, or what it names, cannot be used.
-const USAGE: u8 = 2;
-/// Somebody else has it, or it must not be replaced.
-const IN_USE: u8 = 7;
 
 /// What there is to begin with.
 pub(super) struct Found {
@@ -90,7 +85,7 @@ fn left(config: &Config, there: Option<&Lineage>) -> Result<Takeover, StartError
     }
     if config.recover && config.from.is_none() && left.newest.is_none() {
         let message = format!("nothing is left that goes on from what is in {}", target.display());
-        return Err(StartError::new(6, message)
+        return Err(StartError::new(NOT_FOUND, message)
             .hint("`torcctl snapshot recover --dry-run` shows what there is"));
     }
     match &config.from {
@@ -195,7 +190,7 @@ pub(super) fn adopt(
         if newest.dir().is_some() { "was killed" } else { "could not save it in its place" }
     );
     let failed = |error: String| {
-        StartError::new(1, format!("cannot take over {}: {error}", from.display()))
+        StartError::new(FAILED, format!("cannot take over {}: {error}", from.display()))
             .hint("it stays as it is; start with `--database PATH` or make room in memory")
     };
     let beside = |dir: &Path| dir.parent() == ours.path().parent();
