@@ -76,7 +76,9 @@ impl Cgroups {
         }
         let controllers = fs::read_to_string(own.join("cgroup.controllers")).ok()?;
         let guard = getppid();
-        let ours = [Pid::this(), guard, strays::parent(guard)?];
+        // Where torcd has died it is init's child, and init is not to be moved.
+        let torcd = strays::parent(guard).filter(|torcd| torcd.as_raw() > 1)?;
+        let ours = [Pid::this(), guard, torcd];
         let is_usable = controllers.split_whitespace().any(|name| name == "memory")
             && is_given_to_us(own)
             && members(own).iter().all(|process| ours.contains(process));

@@ -101,6 +101,11 @@ impl Table {
 }
 
 impl Process {
+    /// Returns whether it has memory yet: it has not ended, and its number is not another's.
+    pub(super) fn is_there(&self) -> bool {
+        read_process(self.pid).is_some_and(|now| now.started == self.started && now.resident > 0)
+    }
+
     /// Kills it, if it is still the one that was looked at.
     pub(super) fn kill(&self) {
         // From here on the number is that of the process that the descriptor is for, or of none.
@@ -112,7 +117,8 @@ impl Process {
 }
 
 /// Returns what these processes take together when a page that `n` processes have counts for each
-/// as its `n`th part. One that does not tell counts by what of it is in memory.
+/// as its `n`th part. One that does not tell counts by what of it is in memory, and one that has ended
+/// not at all.
 pub(super) fn proportional(processes: &[&Process]) -> u64 {
     let is_double = |process: &Process| {
         // Between `vfork` and `exec`, a child has no memory but that of its parent.
@@ -122,9 +128,10 @@ pub(super) fn proportional(processes: &[&Process]) -> u64 {
     processes
         .iter()
         .filter(|process| !is_double(process))
-        .map(|process| {
-            let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid));
-            rollup.ok().and_then(|text| parse_rollup(&text)).unwrap_or(process.resident)
+        .map(|process| match fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)) {
+            Ok(text) => parse_rollup(&text).unwrap_or(process.resident),
+            Err(_) if !process.is_there() => 0,
+            Err(_) => process.resident,
         })
         .sum()
 }
@@ -217,6 +224,17 @@ mod tests {
         let own = read_process(Pid::this()).unwrap();
         let taken = proportional(&[&own]);
         assert!(taken > 0 && taken <= own.resident + (1 << 20), "{taken} {own:?}");
+    }
+
+    #[test]
+    fn what_has_ended_takes_nothing_any_more() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let started = super::read_process(pid).unwrap().started;
+        let process = Process { started, resident: 1 << 30, ..process(pid.as_raw(), 1, 1) };
+        child.wait().unwrap();
+        assert!(!process.is_there());
+        assert_eq!(proportional(&[&process]), 0);
     }
 
     #[test]

@@ -21,6 +21,8 @@ const FILL_RATE: f64 = 2.0 * 1024.0 * 1024.0 * 1024.0;
 const SHORTEST: Duration = Duration::from_millis(20);
 /// The longest: a process may have begun meanwhile, and a memory may be filled by many threads.
 const LONGEST: Duration = Duration::from_millis(100);
+/// How often what is over a limit is counted again because one of the processes has ended meanwhile.
+const COUNTS: u32 = 5;
 /// How many times as long as the last look took is waited before the next.
 const IDLE_SHARE: u32 = 9;
 /// The longest that is waited for this reason.
@@ -67,9 +69,19 @@ impl Watched {
     /// Judges what its processes take; returns how much there is to its limit.
     fn judge(&self, processes: &[&Process]) -> u64 {
         let mut bytes = processes.iter().map(|process| process.resident).sum();
-        if bytes > self.limit {
-            // Pages that several of them share were counted several times.
-            bytes = processes::proportional(processes);
+        let mut there = processes.to_vec();
+        // Pages that several of them share were counted several times, and those of one that ends
+        // while it is counted fall to the others.
+        for _ in 0..COUNTS {
+            if bytes <= self.limit {
+                break;
+            }
+            let before = there.len();
+            bytes = processes::proportional(&there);
+            there.retain(|process| process.is_there());
+            if there.len() == before {
+                break;
+            }
         }
         self.peak.fetch_max(bytes, Ordering::Relaxed);
         if bytes > self.limit {
