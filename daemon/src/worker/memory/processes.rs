@@ -167,6 +167,9 @@ fn parse_stat(pid: Pid, line: &str) -> Option<Process> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
     use nix::unistd::{Pid, getpgrp, getppid};
     use torc_protocol::id::{AttemptId, AttemptNumber, JobId};
 
@@ -221,14 +224,26 @@ mod tests {
 
     #[test]
     fn shared_pages_count_once() {
-        let own = read_process(Pid::this()).unwrap();
-        let taken = proportional(&[&own]);
-        assert!(taken > 0 && taken <= own.resident + (1 << 20), "{taken} {own:?}");
+        // Of a process that holds still: this one grows and shrinks while other tests run.
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        to.write_all(b"started").unwrap();
+        from.read_exact(&mut [0; 7]).unwrap();
+        let still = read_process(Pid::from_raw(child.id().cast_signed())).unwrap();
+        let taken = proportional(&[&still]);
+        drop(to);
+        child.wait().unwrap();
+        // `resident` is a sum over CPUs that may lag by some pages of each.
+        assert!(taken > 0 && taken < still.resident + (1 << 20), "{taken} {still:?}");
     }
 
     #[test]
     fn what_has_ended_takes_nothing_any_more() {
-        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());
         let started = super::read_process(pid).unwrap().started;
         let process = Process { started, resident: 1 << 30, ..process(pid.as_raw(), 1, 1) };
