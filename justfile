@@ -32,6 +32,10 @@ nextest *args:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
 
+# Build the book in docs/ to target/book (needs mdbook).
+book:
+    mdbook build docs
+
 # Check licences and advisories (needs cargo-deny and the network).
 deny:
     cargo deny check
@@ -54,3 +58,7 @@ release:
 # Kill torc at random moments and hold it to what it has acknowledged: `just torture --rounds 500`.
 torture *args:
     cargo run --release -p torc-tests --bin torture --locked -- {{ args }}
+
+# Weeks of a service in miniature: does anything grow, or get slower? `just endurance --home tmpfs`.
+endurance *args:
+    cargo run --release -p torc-tests --bin endurance --locked -- {{ args }}
