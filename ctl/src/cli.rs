@@ -5,11 +5,22 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    cancel, completions, daemon, exec, explain, files, jobs, logs, results, retry, run, snapshot,
-    status, submit, user_data, wait, watch, workflows,
+    api, cancel, complete, completions, config, daemon, exec, explain, files, help, jobs, logs,
+    man, results, retry, run, service, snapshot, status, submit, user_data, wait, watch, workflows,
 };
+use crate::completion;
 use crate::context::{Context, Globals};
 use crate::error::{CliError, ErrorKind};
+use crate::{exit_code, mistakes};
+
+const EXAMPLES: &str = "\
+Examples:
+  torcctl exec --param i=1:100 -c 'simulate {i}'   a hundred jobs, and their record
+  torcctl run flow.yaml                            jobs that wait for each other
+  torcctl results list --failed                    what went wrong
+  torcctl logs job7                                what a job wrote
+  torcctl daemon start                             a torcd that stays, for `torcctl submit`
+  torcctl help jobs list                           more of a command";
 
 /// Run many commands on this node, and keep a durable record of every one
 #[derive(Debug, Parser)]
@@ -17,7 +28,8 @@ use crate::error::{CliError, ErrorKind};
 #[command(
     disable_help_subcommand = true,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = EXAMPLES
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -45,19 +57,24 @@ enum Command {
     Snapshot(snapshot::Args),
     Status(status::Args),
     Daemon(daemon::Args),
+    Service(service::Args),
+    Api(api::Args),
+    Config(config::Args),
     Completions(completions::Args),
+    Complete(complete::Args),
+    Man(man::Args),
+    Help(help::Args),
 }
 
 /// Parses the command line, runs the command, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(code) = completion::requested(command) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Whoever closed our stderr does not want to hear of it.
-            drop(error.print());
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return refuse(&error),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -75,6 +92,21 @@ pub fn main() -> ExitCode {
     code
 }
 
+/// Says what is wrong with the command line, or gives the help that it asks for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
+    let is_help = [DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion];
+    if is_help.contains(&error.kind()) {
+        // Whoever closed our stdout does not want to read it.
+        drop(error.print());
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit_code::USAGE));
+    }
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    mistakes::explain(error, command(), &words).report()
+}
+
 /// Returns the description of the command line, for completions and `docs/cli.md`.
 #[must_use]
 pub fn command() -> clap::Command {
@@ -82,7 +114,14 @@ pub fn command() -> clap::Command {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, CliError> {
-    let mut ctx = Context::new(cli.globals);
+    let mut ctx = match &cli.command {
+        // They explain things, also what is wrong with the settings.
+        Command::Completions(_) | Command::Complete(_) | Command::Man(_) | Command::Help(_) => {
+            Context::load_if_right(cli.globals)
+        }
+        Command::Config(args) if !args.needs_settings() => Context::load_if_right(cli.globals),
+        _ => Context::load(cli.globals)?,
+    };
     match cli.command {
         Command::Exec(args) => exec::run(&mut ctx, *args).await,
         Command::Run(args) => run::run(&mut ctx, *args).await,
@@ -101,7 +140,13 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Command::Snapshot(args) => snapshot::run(&mut ctx, args).await,
         Command::Status(args) => status::run(&mut ctx, args).await,
         Command::Daemon(args) => daemon::run(&mut ctx, args).await,
-        Command::Completions(args) => completions::run(command(), &args),
+        Command::Service(args) => service::run(&ctx, args).await,
+        Command::Api(args) => api::run(&mut ctx, args).await,
+        Command::Config(args) => config::run(&ctx, args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Complete(args) => complete::run(args),
+        Command::Man(args) => man::run(&ctx, command(), &args).await,
+        Command::Help(args) => help::run(command(), &args),
     }
 }
 
@@ -123,7 +168,8 @@ mod tests {
         for line in
             [["--format", "json", "exec", "-c", "x"], ["exec", "-c", "x", "--format", "json"]]
         {
-            assert_eq!(parse(&line).unwrap().globals.format, crate::format::Format::Json);
+            let format = parse(&line).unwrap().globals.given_format;
+            assert_eq!(format, Some(crate::format::Format::Json));
         }
     }
 
@@ -136,7 +182,7 @@ mod tests {
             vec!["exec", "-c"],
             vec!["exec", "-c", "x", "-j", "0"],
             vec!["exec", "-c", "x", "--cpus", "0"],
-            vec!["exec", "-c", "x", "--snapshot-interval-seconds", "0"],
+            vec!["exec", "-c", "x", "--snapshot-interval-seconds", "31622401"],
             vec!["exec", "-c", "x", "--snapshot-keep", "0"],
             vec!["exec", "-c", "x", "--timeout", "soon"],
             vec!["exec", "-c", "x", "--in-memory", "--on-disk"],

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
+use torc_protocol::call::{Call, Many, One};
 use torc_protocol::connection::{ClientSide, ConnectionError, HELLO_TIMEOUT};
 use torc_protocol::hello::HelloError;
 use torc_protocol::paths;
-use torc_protocol::request::{Call, Many, One};
+use torc_protocol::request::Request;
 use torc_protocol::response::Response;
 
 use crate::degraded;
@@ -88,7 +89,7 @@ impl Client {
                 }
                 Err(error @ ConnectionError::Hello(HelloError::Mismatch(_))) => {
                     return Ok(Peer::Foreign(not_ours(socket, &error).hint(
-                        "`torcctl daemon stop` ends it; then start it again as it was started",
+                        "`torcctl daemon restart` starts this version in its place when its jobs have ended",
                     )));
                 }
                 Err(error) => {
@@ -119,6 +120,12 @@ impl Client {
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Returns the package version of the torcd that listens there, which is for messages only.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.connection.peer_version()
     }
 
     /// Returns the process that listens there, as the system says; none when it is not among those
@@ -161,6 +168,36 @@ impl Client {
         }
     }
 
+    /// Sends any request, whose replies [`Self::answer`] takes as they come.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails, or the request does not fit into a frame: nothing of it is sent
+    /// then.
+    pub async fn ask(&mut self, request: Request) -> Result<(), ConnectionError> {
+        self.connection.send(request).await
+    }
+
+    /// Returns what comes next, whatever it is: what torcd says beside the replies, too.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails.
+    pub async fn answer(&mut self) -> Result<Response, CliError> {
+        Ok(self.connection.receive().await?.ok_or(ConnectionError::Closed)?)
+    }
+
+    /// Waits until the connection ends, while nothing is asked, and returns why.
+    ///
+    /// Safe to drop and call again.
+    pub async fn gone(&mut self) -> CliError {
+        match self.connection.receive().await {
+            Ok(None) => ConnectionError::Closed.into(),
+            Ok(Some(other)) => unexpected(&other),
+            Err(error) => error.into(),
+        }
+    }
+
     async fn reply<R: TryFrom<Response, Error = Box<Response>>>(&mut self) -> Result<R, CliError> {
         reply_of(self.receive().await?)
     }
@@ -188,10 +225,12 @@ fn reply_of<R: TryFrom<Response, Error = Box<Response>>>(
 ) -> Result<R, CliError> {
     R::try_from(response).map_err(|other| match *other {
         Response::Error(error) => error.into(),
-        other => {
-            CliError::new(ErrorKind::Failed, format!("torcd gave an unexpected reply: {other:?}"))
-        }
+        other => unexpected(&other),
     })
+}
+
+fn unexpected(reply: &Response) -> CliError {
+    CliError::new(ErrorKind::Failed, format!("torcd gave an unexpected reply: {reply:?}"))
 }
 
 fn not_ours(socket: &Path, error: &ConnectionError) -> CliError {

@@ -1,28 +1,40 @@
 //! What every command gets: the global options, and the way to a daemon.
 
-use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
+use torc_protocol::config::key::Key;
+use torc_protocol::config::settings::Settings;
+use torc_protocol::config::sources::Sources;
+use torc_protocol::config::value::Value;
+use torc_protocol::config::{ConfigError, Origin};
 use torc_protocol::paths;
 
 use crate::client::Client;
 use crate::error::{CliError, ErrorKind};
 use crate::format::{ColorWhen, Format};
+use crate::skew;
 use crate::standalone::{self, Home, Launch, Standalone};
+use crate::stderr;
 
-/// The environment variable that names the torcd to start.
-pub const TORCD_VARIABLE: &str = "TORCD_BIN";
+/// How long the files of settings may take before the user is told what is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The options of every command.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// Talk to the torcd at this socket [env: TORC_SOCKET]
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Form of the output on stdout
-    #[arg(long, global = true, value_enum, default_value_t)]
+    /// Form of the output on stdout [env: TORC_FORMAT] [default: table]
+    #[arg(id = "format", long = "format", global = true, value_enum, value_name = "FORMAT")]
+    pub given_format: Option<Format>,
+    /// The form that counts, when the settings are known.
+    #[arg(skip)]
     pub format: Format,
     /// Read this file instead of asking the running torcd; for a torcd that is started, the place
     /// of its database, or of its snapshots when that is in memory [default: ./torc_output/torc.db]
@@ -34,8 +46,11 @@ pub struct Globals {
     /// The torcd to start, instead of the one beside torcctl or in PATH [env: TORCD_BIN]
     #[arg(long, global = true, value_name = "PATH")]
     pub torcd_bin: Option<PathBuf>,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    /// When to use colours [env: TORC_COLOR] [default: auto]
+    #[arg(id = "color", long = "color", global = true, value_enum, value_name = "WHEN")]
+    pub given_color: Option<ColorWhen>,
+    /// When that is, when the settings are known.
+    #[arg(skip)]
     pub color: ColorWhen,
     /// Say nothing but errors
     #[arg(short, long, global = true)]
@@ -63,6 +78,8 @@ impl Globals {
 pub struct Context {
     /// As given.
     pub globals: Globals,
+    /// What is set anywhere, these options on top.
+    pub settings: Settings,
 }
 
 /// A daemon to read from: one that runs, or one of ours that reads a file as long as this lives.
@@ -75,10 +92,37 @@ pub struct Reader {
 }
 
 impl Context {
-    /// Returns the context for these options.
+    /// Returns the context for these options, where nothing else is set.
     #[must_use]
     pub fn new(globals: Globals) -> Self {
-        Self { globals }
+        Self::with(globals, Settings::default())
+    }
+
+    /// Returns the context for these options on top of what files and the environment say.
+    ///
+    /// # Errors
+    ///
+    /// When some of that is wrong.
+    pub fn load(globals: Globals) -> Result<Self, CliError> {
+        Ok(Self::with(globals, settings()?))
+    }
+
+    /// Does as [`Self::load`], or as [`Self::new`] where something is wrong: for what explains things
+    /// to people.
+    #[must_use]
+    pub fn load_if_right(globals: Globals) -> Self {
+        Self::with(globals, settings().unwrap_or_default())
+    }
+
+    fn with(mut globals: Globals, mut settings: Settings) -> Self {
+        let path = |path: &Option<PathBuf>| path.clone().map(Value::Path);
+        settings.set_flag(Key::Socket, path(&globals.socket));
+        settings.set_flag(Key::TorcdBin, path(&globals.torcd_bin));
+        settings.set_flag(Key::Format, globals.given_format.and_then(word));
+        settings.set_flag(Key::Color, globals.given_color.and_then(word));
+        globals.format = choice(&settings, Key::Format).unwrap_or_default();
+        globals.color = choice(&settings, Key::Color).unwrap_or_default();
+        Self { globals, settings }
     }
 
     /// Connects to the daemon that runs.
@@ -87,7 +131,16 @@ impl Context {
     ///
     /// When none answers.
     pub async fn client(&self) -> Result<Client, CliError> {
-        Client::connect(&self.socket()?).await
+        let client = Client::connect(&self.socket()?).await?;
+        self.note_version(&client);
+        Ok(client)
+    }
+
+    /// Tells the user when the daemon is of another version, unless there is to be quiet.
+    fn note_version(&self, client: &Client) {
+        if !self.globals.quiet {
+            skew::note(client.version());
+        }
     }
 
     /// Connects to the daemon that runs, for a change: one that is not meant for the file that
@@ -114,10 +167,14 @@ impl Context {
     /// When one was named with `--socket` and does not answer, or what answers is no torcd of ours.
     pub async fn running(&self) -> Result<Option<Client>, CliError> {
         let socket = self.socket()?;
-        if self.globals.socket.is_some() || is_set(paths::SOCKET_VARIABLE) {
-            return Client::connect(&socket).await.map(Some);
+        // A file of settings only says where it would be.
+        let named = self.settings.origin(Key::Socket);
+        if matches!(named, Some(Origin::Flag(_) | Origin::Variable(_))) {
+            return self.client().await.map(Some);
         }
-        Client::try_connect(&socket).await
+        let client = Client::try_connect(&socket).await?;
+        client.iter().for_each(|client| self.note_version(client));
+        Ok(client)
     }
 
     /// Connects to a daemon that can answer queries: with `--db` one that reads that file; else the
@@ -144,16 +201,25 @@ impl Context {
             .hint("go where the jobs were run, name a file with `--db FILE`, or start a torcd with `torcctl daemon start`"))
     }
 
+    /// Connects to the daemon that runs; with `--db` to one that reads that file.
+    ///
+    /// # Errors
+    ///
+    /// When none answers, or the file cannot be read.
+    pub async fn named(&self) -> Result<Reader, CliError> {
+        match &self.globals.db {
+            Some(file) => self.read_file(file).await,
+            None => Ok(Reader { client: self.client().await?, _daemon: None }),
+        }
+    }
+
     /// Returns the torcd to start.
     ///
     /// # Errors
     ///
     /// When there is none.
     pub fn torcd(&self) -> Result<PathBuf, CliError> {
-        let named = self.globals.torcd_bin.clone();
-        let from_variable =
-            || is_set(TORCD_VARIABLE).then(|| env::var_os(TORCD_VARIABLE)).flatten();
-        standalone::find_torcd(named.or_else(|| from_variable().map(PathBuf::from)))
+        standalone::find_torcd(self.settings.path(Key::TorcdBin).map(Path::to_owned))
     }
 
     /// Returns where the daemon that runs listens, or would.
@@ -162,7 +228,7 @@ impl Context {
     ///
     /// When the path is too long, or there is no directory for it.
     pub fn socket(&self) -> Result<PathBuf, CliError> {
-        Ok(paths::service_socket(self.globals.socket.as_deref())?)
+        Ok(paths::service_socket(self.settings.path(Key::Socket))?)
     }
 
     async fn read_file(&self, file: &Path) -> Result<Reader, CliError> {
@@ -178,8 +244,41 @@ impl Context {
     }
 }
 
-fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.is_empty())
+/// Reads files and the environment. Home and working directories may be on file systems that do not
+/// answer; the user is told then what is waited for.
+fn settings() -> Result<Settings, ConfigError> {
+    let sources = Sources::here(true);
+    let (sender, receiver) = channel();
+    let reading = sources.clone();
+    let reader = thread::Builder::new().spawn(move || sender.send(reading.read()));
+    if reader.is_err() {
+        return sources.read();
+    }
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(read) => read,
+        Err(RecvTimeoutError::Timeout) => {
+            let place = paths::user_config().unwrap_or_default();
+            stderr::say(&format!("waiting for the settings in {} …", place.display()));
+            receiver.recv().unwrap_or_else(|_| sources.read())
+        }
+        Err(RecvTimeoutError::Disconnected) => sources.read(),
+    }
+}
+
+/// Returns the value of a setting that is one of the words of `T`.
+#[must_use]
+pub fn choice<T: ValueEnum>(settings: &Settings, key: Key) -> Option<T> {
+    T::from_str(settings.text(key)?, false).ok()
+}
+
+fn word<T: ValueEnum>(value: T) -> Option<Value> {
+    Some(Value::Text(value.to_possible_value()?.get_name().to_owned()))
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string()).hint(error.hint)
+    }
 }
 
 /// Returns `./torc_output/torc.db`, where `exec` and `run` leave their database.

@@ -14,6 +14,8 @@ pub enum Format {
     Ndjson,
     /// A header and a row for each item, raw values
     Csv,
+    /// Only what names each item, one a line: its id, or its name or path where that is it
+    Id,
 }
 
 impl Format {

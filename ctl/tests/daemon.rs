@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use torc_protocol::id::Generation;
-use torc_protocol::request::{Request, Shutdown};
+use torc_protocol::request::{Request, RunningJobs, Shutdown};
 use torc_protocol::resources::NodeResources;
 use torc_protocol::response::{Response, SnapshotProgress};
 use torc_protocol::time::{Span, Timestamp};
@@ -33,6 +33,8 @@ fn status() -> Vec<Response> {
         database: "/x/torc.db".to_owned(),
         in_memory: false,
         read_only: false,
+        log: "stderr".to_owned(),
+        unit: None,
         node: NodeResources::default(),
         running_workflows: 0,
         jobs: JobCounts::default(),
@@ -81,29 +83,32 @@ fn start(dir: &Path, torcd: &str) -> Output {
 #[test]
 fn a_torcd_that_does_not_start_is_quoted_and_its_code_passed_on() {
     let dir = tempfile::tempdir().unwrap();
-    let output = start(dir.path(), "echo 'the database is held by process 9' >&2; exit 7");
+    let said = "error: the database is held by process 9\nhint: end it\n";
+    let script = format!("printf '{}' >&2; exit 7", said.replace('\n', "\\n"));
+    let output = start(dir.path(), &script);
     assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
-    let log = dir.path().join("torc/torcd.log");
-    let expected = format!(
-        "error: torcd ended before it was ready (exit status: 7)\n\
-         the database is held by process 9\nhint: all that it said is in {}\n",
-        log.display()
-    );
-    assert_eq!(text(&output.stderr), expected);
+    assert_eq!(text(&output.stderr), said);
 }
 
 #[test]
-fn a_torcd_is_started_in_a_session_of_its_own_with_absolute_paths() {
+fn a_torcd_that_does_not_start_and_says_nothing_is_reported() {
     let dir = tempfile::tempdir().unwrap();
-    let output =
-        start(dir.path(), r#"echo "$@" | sed 's/ /|/g'; ps -o sid= -p $$; echo $$; exit 1"#);
+    for end in ["kill -KILL $$", "exit 1", "exit 77", "exit 0"] {
+        let output = start(dir.path(), end);
+        assert_eq!(output.status.code(), Some(3), "{end}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).starts_with("error: torcd "), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("\nhint: "), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_torcd_is_started_with_absolute_paths_and_goes_on_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = start(dir.path(), r#"echo "$@" | sed 's/ /|/g' >&2; exit 1"#);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    let log = fs::read_to_string(dir.path().join("torc/torcd.log")).unwrap();
-    let [arguments, session, process] = log.lines().collect::<Vec<_>>()[..] else {
-        panic!("{log}");
-    };
-    assert_eq!(arguments, format!("--socket|{}|--in-memory", dir.path().join("s").display()));
-    assert_eq!(session.trim(), process);
+    let socket = dir.path().join("s");
+    let expected = format!("--daemonize|--socket|{}|--in-memory\n", socket.display());
+    assert_eq!(text(&output.stderr), expected);
 }
 
 #[test]
@@ -134,7 +139,8 @@ fn a_torcd_that_is_stopped_tells_its_final_snapshot() {
     let (output, requests) = script.run(&["daemon", "stop", "--grace", "2s"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "snapshot 4 in /x.db: 2.0 KiB, 12 ms\n");
-    assert_eq!(requests[1], Request::Shutdown(Shutdown { grace: Some(Span(2_000_000)) }));
+    let asked = Shutdown { grace: Some(Span(2_000_000)), running: RunningJobs::Stop };
+    assert_eq!(requests[1], Request::Shutdown(asked));
 }
 
 #[test]
@@ -149,7 +155,7 @@ fn a_final_snapshot_that_is_not_on_disk_is_exit_code_five() {
 
 #[test]
 fn a_restart_after_a_failed_snapshot_does_not_start() {
-    let script = Script::new(vec![status(), vec![failed(), Response::End]]);
+    let script = Script::new(vec![status(), status(), vec![failed(), Response::End]]);
     let (output, _) = script.run(&["daemon", "restart", "--torcd-bin", "/bin/false"]);
     assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
 }

@@ -146,6 +146,7 @@ fn run_all(engine: &mut Engine, mut out: Vec<Action>) -> anyhow::Result<Duration
                 | Action::CancelWaiting(..)
                 | Action::Lane { .. }
                 | Action::Stop { .. }
+                | Action::Withdraw { .. }
                 | Action::Fire { .. }
                 | Action::StopHook { .. } => idle = false,
             }

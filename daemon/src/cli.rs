@@ -1,22 +1,33 @@
 //! The command line of torcd.
 
+mod daemonize;
 mod log;
+mod manual;
 mod serve;
 mod tell;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use torc_protocol::id::Generation;
 
-use crate::cli::serve::Serve;
+use crate::cli::daemonize::Caller;
+use crate::cli::serve::{Serve, Told};
 use crate::cli::tell::Which;
-use crate::daemon;
+use crate::daemon::{self, StartError, Surroundings};
+use crate::lines::Lines;
+use crate::notify::{Notifier, activation};
 use crate::{snapshot_writer, worker};
 
+/// The system refuses.
+const FAILED: u8 = 1;
 /// How a wrong command line ends.
 const USAGE: u8 = 2;
+/// How long whoever waits for us has to read why we end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Run jobs and keep the record of them
 ///
@@ -24,6 +35,7 @@ const USAGE: u8 = 2;
 /// the database to disk by snapshots: on SIGUSR1, on request, on a timer, and before it ends.
 #[derive(Debug, Parser)]
 #[command(name = "torcd", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = manual::AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     process: Option<Process>,
@@ -57,18 +69,28 @@ enum Process {
         #[command(subcommand)]
         which: Which,
     },
+    /// Print the page of the manual
+    #[command(hide = true)]
+    Man {
+        /// The day that it is of
+        date: String,
+    },
 }
 
 /// Runs what the command line says, and returns the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.process {
-        None => serve(&cli.serve),
+        None => serve(cli.serve),
         Some(Process::Worker { journal }) => done(worker::run(journal.as_deref())),
         Some(Process::SnapshotWriter { target, keep, generation }) => {
             done(snapshot_writer::run(snapshot_writer::Args { target, keep, generation }))
         }
         Some(Process::Snapshots { which }) => done(tell::tell(which)),
+        Some(Process::Man { date }) => {
+            let written = manual::write(Cli::command(), &date, &mut std::io::stdout());
+            done(written.map_err(Into::into))
+        }
     }
 }
 
@@ -82,15 +104,70 @@ fn done(outcome: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-fn serve(args: &Serve) -> ExitCode {
-    let started = log::start(&args.log)
-        .and_then(|log| Ok((log, serve::config_of(args)?)))
-        .and_then(|(log, config)| daemon::run(config, log));
-    match started {
+fn serve(flags: Serve) -> ExitCode {
+    if flags.daemonize {
+        return daemonize::start_and_wait();
+    }
+    let caller = match flags.detached.then(Caller::leave).transpose() {
+        Ok(caller) => caller,
+        Err(error) => return end_with(&error, None),
+    };
+    match run(flags, caller.as_ref()) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(error.exit_code)
+        Err(error) => end_with(&error, caller.as_ref()),
+    }
+}
+
+fn run(flags: Serve, caller: Option<&Caller>) -> Result<u8, StartError> {
+    let private = flags.lifeline;
+    // Whoever is private has its own way to be told of, and to tell.
+    let is_supervised = !private && caller.is_none();
+    let activated = if is_supervised { activation::activated()? } else { None };
+    let told = Told::new(flags, activated.as_ref().map(|activated| activated.path.clone()));
+    let config = told.config()?;
+    let wanted = log::Wanted {
+        level: config.log.clone(),
+        file: config.log_file.clone(),
+        private,
+        caller: caller.map(|caller| caller.stderr.clone()),
+    };
+    let surroundings = Surroundings {
+        begin_log: Box::new(move || log::begin(wanted)),
+        tell: Arc::new(move || told.config()),
+        stdout: stdout(caller)?,
+        activated,
+        notifier: if is_supervised { notifier()? } else { Notifier::nobody() },
+        unit: if is_supervised { activation::unit() } else { None },
+    };
+    daemon::run(config, surroundings)
+}
+
+/// Returns where programs that have started us read what we say. The journal is for people.
+fn stdout(caller: Option<&Caller>) -> Result<Lines, StartError> {
+    match caller {
+        Some(caller) => Ok(caller.stdout.clone()),
+        None if log::is_journal(std::io::stdout()) => Ok(Lines::nowhere()),
+        None => {
+            Lines::to(std::io::stdout(), "stdout").map_err(StartError::system("start a thread"))
         }
     }
+}
+
+fn notifier() -> Result<Notifier, StartError> {
+    Notifier::from_environment().map_err(|error| {
+        StartError::new(FAILED, format!("cannot tell the supervisor in NOTIFY_SOCKET: {error}"))
+            .hint("torcd that nobody supervises is started without that variable")
+    })
+}
+
+/// Says why we end, and returns how.
+fn end_with(error: &StartError, caller: Option<&Caller>) -> ExitCode {
+    match caller {
+        Some(caller) => {
+            caller.stderr.say(error.to_string());
+            caller.stderr.flush(LAST_WORDS);
+        }
+        None => eprintln!("{}", log::last_words(&error.to_string())),
+    }
+    ExitCode::from(error.exit_code)
 }

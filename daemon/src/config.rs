@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
+use torc_protocol::config::key;
+use torc_protocol::config::value::MEMORY_NAMES;
 
 /// The name of a snapshot where none is given.
 pub const DEFAULT_SNAPSHOT: &str = "torc-server-snapshot.db";
 /// How many snapshots are kept where it is not said.
 pub const DEFAULT_KEEP: u32 = 5;
 
-/// How many snapshots can be kept at most. Bounded so that a copy which a user named for a date or a
-/// year, as in `torc.db.20260131`, is never taken for one of ours.
-pub const MAX_KEEP: u32 = 1_000;
+/// How many snapshots can be kept at most.
+pub const MAX_KEEP: u32 = key::MAX_KEEP as u32;
+/// How long the final snapshot may take where it is not said.
+pub const DEFAULT_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Where the database lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,17 @@ pub enum Database {
     ReadOnly(PathBuf),
 }
 
+/// How many snapshots there are, in space and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How many are kept.
+    pub keep: u32,
+    /// How often one is taken without being asked for.
+    pub interval: Option<Duration>,
+}
+
 /// All that a daemon is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen.
     pub socket: PathBuf,
@@ -38,10 +50,8 @@ pub struct Config {
     pub database: Database,
     /// Where snapshots go; absolute.
     pub snapshot: PathBuf,
-    /// How many of them are kept.
-    pub keep: u32,
-    /// How often one is taken without being asked for.
-    pub interval: Option<Duration>,
+    /// How many of them there are.
+    pub pace: Pace,
     /// How long the final snapshot may take.
     pub snapshot_timeout: Duration,
     /// Start empty, and move what is at the snapshot's place aside.
@@ -56,44 +66,37 @@ pub struct Config {
     pub recover: bool,
     /// Begin with this, which a dead daemon has left, instead of what is at the snapshot's place.
     pub from: Option<PathBuf>,
+    /// What is logged; none leaves it to the place of the log.
+    pub log: Option<String>,
+    /// The file that the log goes to; absolute.
+    pub log_file: Option<PathBuf>,
 }
 
-/// What a flag or a variable says that it cannot mean.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum ConfigError {
-    /// A number of snapshots that is none.
-    #[error("{from} is '{value}': expected a whole number from 1 to {MAX_KEEP}")]
-    Keep {
-        /// The flag or variable.
-        from: &'static str,
-        /// Its value.
-        value: String,
-    },
-    /// The present directory is gone, so a relative path means nothing.
-    #[error("the working directory cannot be determined, so '{0}' means nothing")]
-    NoWorkingDir(PathBuf),
+impl Config {
+    /// Returns where the database comes from.
+    #[must_use]
+    pub fn database_place(&self) -> &Path {
+        match &self.database {
+            Database::File(path) | Database::ReadOnly(path) => path,
+            Database::Memory | Database::PureMemory => {
+                self.from.as_deref().unwrap_or(&self.snapshot)
+            }
+        }
+    }
 }
+
+/// The present directory is gone, so a relative path means nothing.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the working directory cannot be determined, so '{0}' means nothing")]
+pub struct NoWorkingDir(pub PathBuf);
 
 /// Reads the name of a database: `:memory:` and SQLite's other names for it, else a path.
 #[must_use]
 pub fn database(name: &Path) -> Database {
-    const MEMORY: [&str; 3] = [":memory:", "sqlite::memory:", "file::memory:?cache=shared"];
-    if MEMORY.iter().any(|memory| name == Path::new(memory)) {
+    if MEMORY_NAMES.iter().any(|memory| name == Path::new(memory)) {
         Database::PureMemory
     } else {
         Database::File(name.to_owned())
-    }
-}
-
-/// Reads how many snapshots are kept.
-///
-/// # Errors
-///
-/// When it is not a number, 0, or more than [`MAX_KEEP`].
-pub fn keep(from: &'static str, value: &str) -> Result<u32, ConfigError> {
-    match value.trim().parse() {
-        Ok(keep) if (1..=MAX_KEEP).contains(&keep) => Ok(keep),
-        _ => Err(ConfigError::Keep { from, value: value.to_owned() }),
     }
 }
 
@@ -116,8 +119,8 @@ pub fn spill_places(named: Option<PathBuf>) -> Vec<PathBuf> {
 /// # Errors
 ///
 /// When it is relative and the working directory is gone.
-pub fn absolute(path: &Path) -> Result<PathBuf, ConfigError> {
-    std::path::absolute(path).map_err(|_| ConfigError::NoWorkingDir(path.to_owned()))
+pub fn absolute(path: &Path) -> Result<PathBuf, NoWorkingDir> {
+    std::path::absolute(path).map_err(|_| NoWorkingDir(path.to_owned()))
 }
 
 #[cfg(test)]
@@ -131,14 +134,6 @@ mod tests {
         }
         for name in ["results:memory:.db", "./:memory:", "/tmp/:memory:/torc.db"] {
             assert_eq!(database(Path::new(name)), Database::File(name.into()));
-        }
-    }
-
-    #[test]
-    fn a_number_of_snapshots_is_at_least_one() {
-        assert_eq!(keep("x", "3"), Ok(3));
-        for value in ["0", "-1", "", "many", "1.5", "1001"] {
-            assert!(keep("x", value).is_err(), "{value}");
         }
     }
 }

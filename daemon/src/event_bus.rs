@@ -2,7 +2,7 @@
 //!
 //! Owned by the dispatcher's thread, which publishes after the commit. A watcher that does not keep
 //! up is cut off, not waited for: its queue closes, and it may come back and ask for what it
-//! missed, which is remembered for a while.
+//! missed, which is remembered for a while. The log has those of whole workflows.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use torc_protocol::event::{Event, EventKind};
 use torc_protocol::id::WorkflowId;
 use torc_protocol::time::Timestamp;
+use torc_protocol::view::JobCounts;
 
 /// So many events are remembered.
 const REMEMBERED: usize = 16_384;
@@ -70,6 +71,7 @@ impl EventBus {
             return;
         }
         let events = std::mem::take(&mut self.pending);
+        events.iter().for_each(log);
         let excess = (self.remembered.len() + events.len()).saturating_sub(REMEMBERED);
         self.remembered.drain(..excess.min(self.remembered.len()));
         self.remembered
@@ -134,6 +136,26 @@ impl EventBus {
                 self.watchers.remove(&workflow);
             }
         }
+    }
+}
+
+/// Notes the beginning and the end of a workflow in the log. What its jobs do is in the database.
+fn log(Event { workflow_id, kind, .. }: &Event) {
+    match kind {
+        EventKind::WorkflowSubmitted { name, jobs } => {
+            tracing::info!("workflow {workflow_id} is submitted: {name:?}, {jobs} jobs");
+        }
+        EventKind::WorkflowRestarted { name, jobs } => {
+            tracing::info!("workflow {workflow_id} is run again: {name:?}, {jobs} jobs");
+        }
+        EventKind::WorkflowFinished { status, counts } => {
+            let JobCounts { total, completed, failed, canceled, terminated, .. } = counts;
+            tracing::info!(
+                "workflow {workflow_id} has ended, {status}: of {total} jobs {completed} completed, \
+                 {failed} failed, {terminated} terminated, {canceled} canceled"
+            );
+        }
+        _ => {}
     }
 }
 

@@ -1,11 +1,11 @@
 //! torcd: the daemon that runs jobs and keeps the record of them.
 //!
 //! From the top: `cli` reads the command line; `daemon` builds everything from the bottom up and
-//! stops it from the top down; `server` accepts connections and `signals` hears the system; a
-//! `session` serves one connection with the `handlers`; the `dispatcher` owns the truth and the
-//! `snapshot`ter brings it to disk; under them the `engine`, the `store`, the `nodes` and the
-//! `event_bus`. `worker` and `snapshot_writer` are processes of their own. Imports go downwards only
-//! (`tests/tests/layers.rs`).
+//! stops it from the top down; `server` accepts connections, `signals` hears the system, and `notify`
+//! tells a supervisor how we are; a `session` serves one connection with the `handlers`; the
+//! `dispatcher` owns the truth and the `snapshot`ter brings it to disk; under them the `engine`, the
+//! `store`, the `nodes` and the `event_bus`. `worker` and `snapshot_writer` are processes of their
+//! own. Imports go downwards only (`tests/tests/layers.rs`).
 
 pub mod cli;
 pub mod config;
@@ -16,6 +16,7 @@ pub mod event_bus;
 pub mod handlers;
 pub mod lines;
 pub mod nodes;
+pub mod notify;
 pub mod seats;
 pub mod server;
 pub mod session;

@@ -1,16 +1,39 @@
-//! Standard output and standard error, without ever waiting for them.
+//! Standard output, standard error and the log, without ever waiting for them.
 //!
-//! Either may be a pipe that nobody reads, or a file on a file system that hangs. A thread of its
-//! own writes; what it cannot keep up with is dropped.
+//! Each may be a pipe that nobody reads, or a file on a file system that hangs. A thread of its own
+//! writes; what it cannot keep up with is dropped.
+//!
+//! - `rotating`: a file that does not grow without an end.
+
+pub mod rotating;
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tracing_subscriber::fmt::MakeWriter;
-
 /// So many lines may wait.
 const QUEUE: usize = 1_024;
+
+/// Where lines go.
+pub trait Target: Write + Send + 'static {
+    /// Begins anew with what has the name of this target now; only a file has one.
+    fn reopen(&mut self) {}
+}
+
+/// A target that has no name.
+struct Nameless<W>(W);
+
+impl<W: Write> Write for Nameless<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write + Send + 'static> Target for Nameless<W> {}
 
 /// A way to write lines.
 #[derive(Clone, Debug)]
@@ -20,6 +43,7 @@ pub struct Lines(SyncSender<Message>);
 enum Message {
     Line(Vec<u8>),
     Flush(SyncSender<()>),
+    Reopen,
 }
 
 impl Lines {
@@ -29,6 +53,15 @@ impl Lines {
     ///
     /// When no thread can be made.
     pub fn to(target: impl Write + Send + 'static, name: &str) -> io::Result<Self> {
+        Self::to_target(Nameless(target), name)
+    }
+
+    /// As [`Lines::to`], for a target that can be opened anew.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be made.
+    pub fn to_target(target: impl Target, name: &str) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -36,11 +69,31 @@ impl Lines {
         Ok(Self(sender))
     }
 
+    /// Returns lines that nobody reads.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self(sync_channel(1).0)
+    }
+
     /// Writes a line, in time.
     pub fn say(&self, line: String) {
         let mut bytes = line.into_bytes();
         bytes.push(b'\n');
         self.push(bytes);
+    }
+
+    /// Writes what ends with a newline, in time.
+    pub fn push(&self, bytes: Vec<u8>) {
+        match self.0.try_send(Message::Line(bytes)) {
+            // Full: nobody reads. Disconnected: the thread has ended. Either way it is dropped.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    /// Has the target opened anew, after the lines that wait.
+    pub fn reopen(&self) {
+        // Full: it hangs, and a new one would too.
+        let _ = self.0.try_send(Message::Reopen);
     }
 
     /// Waits until all is written, but not for longer than `limit`.
@@ -51,16 +104,9 @@ impl Lines {
             let _ = wait.recv_timeout(limit);
         }
     }
-
-    fn push(&self, bytes: Vec<u8>) {
-        match self.0.try_send(Message::Line(bytes)) {
-            // Full: nobody reads. Disconnected: the thread has ended. Either way it is dropped.
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-        }
-    }
 }
 
-fn write(mut target: impl Write, messages: &Receiver<Message>) {
+fn write(mut target: impl Target, messages: &Receiver<Message>) {
     for message in messages {
         match message {
             // A closed pipe is no reason to end: the daemon is not there for its messages.
@@ -70,39 +116,8 @@ fn write(mut target: impl Write, messages: &Receiver<Message>) {
             Message::Flush(done) => {
                 let _ = done.try_send(());
             }
+            Message::Reopen => target.reopen(),
         }
-    }
-}
-
-/// One message of the log.
-#[derive(Debug)]
-pub struct LogLine {
-    lines: Lines,
-    bytes: Vec<u8>,
-}
-
-impl Write for LogLine {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for LogLine {
-    fn drop(&mut self) {
-        self.lines.push(std::mem::take(&mut self.bytes));
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = LogLine;
-
-    fn make_writer(&'a self) -> LogLine {
-        LogLine { lines: self.clone(), bytes: Vec::new() }
     }
 }
 
@@ -133,5 +148,12 @@ mod tests {
             lines.say("x".repeat(1_000));
         }
         lines.flush(Duration::from_millis(1));
+    }
+    #[test]
+    fn nobody_waits_for_lines_that_go_nowhere() {
+        let lines = Lines::nowhere();
+        lines.say("one".to_owned());
+        lines.reopen();
+        lines.flush(Duration::from_secs(3_600));
     }
 }

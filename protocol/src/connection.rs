@@ -59,6 +59,7 @@ pub enum Arrived<In> {
 #[derive(Debug)]
 pub struct Connection<S, In, Out> {
     frames: Framed<S, Codec<In, Out>>,
+    version: String,
 }
 
 /// torcctl's end.
@@ -78,10 +79,16 @@ where
     ///
     /// When it does not greet in time, or is of another protocol.
     pub async fn open(mut stream: S) -> Result<Self, ConnectionError> {
-        timeout(HELLO_TIMEOUT, hello::exchange(&mut stream))
+        let theirs = timeout(HELLO_TIMEOUT, hello::exchange(&mut stream))
             .await
             .map_err(|_| ConnectionError::HelloTimeout)??;
-        Ok(Self { frames: Framed::new(stream, Codec::default()) })
+        Ok(Self { frames: Framed::new(stream, Codec::default()), version: theirs.version })
+    }
+
+    /// Returns the package version of the other side, which is for messages only.
+    #[must_use]
+    pub fn peer_version(&self) -> &str {
+        &self.version
     }
 
     /// Sends a message and waits until it is handed to the kernel.

@@ -1,20 +1,24 @@
 //! What torcctl, torcd and its workers say to each other.
 //!
-//! Plain types and the codec that carries them; no behaviour of either side. The modules build on
-//! each other in this order: `id time status resources hello codec paths`, then
-//! `spec result view event worker journal`, then `request response`, then `connection`.
+//! Plain types and the codec that carries them; no behaviour of either side but for the reading of
+//! settings, which both do alike (`config`, on top of `paths`). The modules build on
+//! each other in this order: `id time status resources hello codec paths json`, then
+//! `spec result view event worker journal`, then `response request call`, then `connection`.
 //!
 //! Everything here is a promise: a change of any type that travels is a new
 //! [`hello::PROTOCOL_VERSION`], and the golden frames in `tests/golden/` fail until it is.
 
 #![warn(missing_docs)]
 
+pub mod call;
 pub mod codec;
+pub mod config;
 pub mod connection;
 pub mod event;
 pub mod hello;
 pub mod id;
 pub mod journal;
+mod json;
 pub mod paths;
 pub mod request;
 pub mod resources;

@@ -1,4 +1,4 @@
-//! Where things are: sockets, private directories, the default database.
+//! Where things are: sockets, private directories, settings, the default database.
 //!
 //! The only module that names directories. Everything in a directory that others can write to is
 //! checked through a descriptor: owner, mode, and that it is no symbolic link.
@@ -23,6 +23,10 @@ pub const SOCKET_VARIABLE: &str = "TORC_SOCKET";
 pub const OUTPUT_DIR: &str = "torc_output";
 /// The name of the database in it.
 pub const DATABASE_NAME: &str = "torc.db";
+/// The name of a file of settings.
+pub const CONFIG_NAME: &str = "torc.toml";
+/// The environment variable that names another file in the place of `/etc/torc/torc.toml`.
+pub const SYSTEM_CONFIG_VARIABLE: &str = "TORC_SYSTEM_CONFIG";
 /// The name of the socket of the user's service.
 pub const SERVICE_SOCKET: &str = "torcd.sock";
 /// The longest path of a socket in bytes (`sun_path` less its NUL).
@@ -71,18 +75,15 @@ impl PathError {
     }
 }
 
-/// Returns the socket of the user's service: `explicit`, else `$TORC_SOCKET`, else
-/// [`SERVICE_SOCKET`] in the runtime directory.
+/// Returns the socket of the user's service: the one that is `set`, else [`SERVICE_SOCKET`] in the
+/// runtime directory.
 ///
 /// # Errors
 ///
 /// When the path is too long, or there is no runtime directory that can be trusted.
-pub fn service_socket(explicit: Option<&Path>) -> Result<PathBuf, PathError> {
-    let named = explicit.map(Path::to_owned).or_else(|| {
-        env::var_os(SOCKET_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
-    });
-    let path = match named {
-        Some(path) => path,
+pub fn service_socket(set: Option<&Path>) -> Result<PathBuf, PathError> {
+    let path = match set {
+        Some(path) => path.to_owned(),
         None => runtime_dir()?.join(SERVICE_SOCKET),
     };
     check_socket_path(&path)?;
@@ -130,8 +131,7 @@ pub fn own_uid() -> u32 {
 /// When even `/tmp/torc-UID` will not do.
 pub fn runtime_dir() -> Result<PathBuf, PathError> {
     let uid = Uid::effective();
-    let user = PathBuf::from(format!("/run/user/{uid}"));
-    for base in [env_dir("XDG_RUNTIME_DIR"), Some(user)].into_iter().flatten() {
+    for base in [env_dir("XDG_RUNTIME_DIR"), Some(login_dir())].into_iter().flatten() {
         if check_private(&base).is_ok() && is_local(&base) && is_guarded(&base) {
             let dir = base.join("torc");
             if make_private(&dir).is_ok() {
@@ -165,14 +165,20 @@ pub fn runtime_dir() -> Result<PathBuf, PathError> {
 /// can write to have the sticky bit.
 #[must_use]
 pub fn is_guarded(dir: &Path) -> bool {
-    let is_trusted = |uid: u32| uid == own_uid() || uid == 0 || Some(uid) == outer_root();
     let is_safe = |dir: &Path| {
         lstat(dir).is_ok_and(|stat| {
-            is_trusted(stat.st_uid) && (stat.st_mode & 0o022 == 0 || stat.st_mode & 0o1000 != 0)
+            is_trusted_owner(stat.st_uid)
+                && (stat.st_mode & 0o022 == 0 || stat.st_mode & 0o1000 != 0)
         })
     };
     // Without symbolic links, whose own directories would count too.
     std::fs::canonicalize(dir).is_ok_and(|dir| dir.ancestors().all(is_safe))
+}
+
+/// Returns whether what belongs to this user is ours or the system's.
+#[must_use]
+pub fn is_trusted_owner(uid: u32) -> bool {
+    uid == own_uid() || uid == 0 || Some(uid) == outer_root()
 }
 
 /// Returns as whom a container shows the root of its host, when that has no number in it.
@@ -208,6 +214,26 @@ pub fn service_database() -> Option<PathBuf> {
     Some(dirs.data_dir().join(DATABASE_NAME))
 }
 
+/// Returns the file of settings for every user of this host.
+#[must_use]
+pub fn system_config() -> PathBuf {
+    env_dir(SYSTEM_CONFIG_VARIABLE).unwrap_or_else(|| Path::new("/etc/torc").join(CONFIG_NAME))
+}
+
+/// Returns the file of settings of this user, in the user's configuration directory; none without a
+/// home directory.
+#[must_use]
+pub fn user_config() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("", "", "torc")?;
+    Some(dirs.config_dir().join(CONFIG_NAME))
+}
+
+/// Returns the home directory.
+#[must_use]
+pub fn home_dir() -> Option<PathBuf> {
+    directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())
+}
+
 /// Returns the log of the user's service, in a directory that exists: the user's state directory, or
 /// the runtime directory where that one is shared between hosts or cannot be made.
 ///
@@ -223,6 +249,19 @@ pub fn service_log() -> Result<PathBuf, PathError> {
         None => runtime_dir()?,
     };
     Ok(dir.join("torcd.log"))
+}
+
+/// Returns where the user's own units for systemd are; none without a home directory.
+#[must_use]
+pub fn unit_dir() -> Option<PathBuf> {
+    Some(directories::BaseDirs::new()?.config_dir().join("systemd/user"))
+}
+
+/// Returns the directory that a login makes for this user where there is systemd, whether it is
+/// there or not: what `$XDG_RUNTIME_DIR` names after a login, but not after `su`.
+#[must_use]
+pub fn login_dir() -> PathBuf {
+    PathBuf::from(format!("/run/user/{}", Uid::effective()))
 }
 
 /// Makes `dir` with mode 0700 unless it is there, and checks that it is ours alone.

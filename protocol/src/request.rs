@@ -1,25 +1,27 @@
 //! What torcctl asks of torcd: one struct per verb, one enum of them all.
 //!
-//! Variants of [`Request`] are appended, never reordered. [`Call`] ties each verb to its reply.
+//! Variants of [`Request`] are appended, never reordered. [`crate::call::Call`] ties each verb to its
+//! reply.
+//!
+//! In JSON (`torcctl api`), the names here in small letters are the keys; what may be left out has a
+//! default, and a key that is not known is an error.
+
+mod selector_form;
 
 use serde::{Deserialize, Serialize};
 
+use self::selector_form::JobSelectorForm;
 use crate::id::{AttemptNumber, JobId, WorkflowId};
-use crate::response::{
-    Canceled, Deleted, Disabled, Explanation, JobDetail, LogChunk, Pong, Response,
-    SnapshotProgress, SubmitAccepted, Submitted, WatchItem,
-};
+use crate::json::{Nothing, nothing};
 use crate::spec::{
     Command, Environment, FileSpec, JobSpec, RunOptions, UserDataSpec, WorkflowSpec,
 };
 use crate::status::{JobStatus, WorkflowStatus};
 use crate::time::Span;
-use crate::view::{
-    EdgeView, FileUseView, FileView, JobView, ResultView, StatusView, UserDataView, WorkflowView,
-};
 
 /// Which workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WorkflowSelector {
     /// The one that was submitted last.
     #[default]
@@ -32,6 +34,7 @@ pub enum WorkflowSelector {
 
 /// Which job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "JobSelectorForm", into = "JobSelectorForm")]
 pub enum JobSelector {
     /// The one with this number, in whichever workflow.
     Id(JobId),
@@ -41,6 +44,7 @@ pub enum JobSelector {
 
 /// Which part of a list, in which order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Page {
     /// The name of a field of the view; without it, by number.
     pub sort: Option<String>,
@@ -54,15 +58,20 @@ pub struct Page {
 
 /// Ask for a sign of life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Nothing", into = "Nothing")]
 pub struct Ping;
 
 /// Ask how the daemon is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Nothing", into = "Nothing")]
 pub struct Status;
+
+nothing!(Ping, Status);
 
 /// Begin a submission; nobody sees it before its [`SubmitCommit`], and it is dropped when the
 /// connection ends before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Submit {
     /// The head.
     pub spec: WorkflowSpec,
@@ -79,6 +88,7 @@ impl Submit {
 
 /// Add jobs to the submission that this connection has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SubmitJobs {
     /// In the order in which they are to be started.
     pub jobs: Vec<JobSpec>,
@@ -87,6 +97,7 @@ pub struct SubmitJobs {
 /// Add files and user data to the submission that this connection has begun, before the jobs that
 /// name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SubmitFiles {
     /// Files.
     pub files: Vec<FileSpec>,
@@ -99,23 +110,29 @@ pub struct SubmitFiles {
 /// The jobs that are named, and no others, lose what they have reached. Of those, the ones that wait
 /// for a job which is not complete wait again; and those that were canceled because of it can run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Restart {
     /// Which.
     pub workflow: WorkflowSelector,
     /// The jobs that are to run.
     pub jobs: Vec<JobRange>,
     /// What some of them run from now on.
+    #[serde(default)]
     pub commands: Vec<(JobId, Command)>,
     /// The environment of who asks: that of the first run is forgotten.
+    #[serde(default)]
     pub environment: Environment,
     /// How it is run this time.
+    #[serde(default)]
     pub options: RunOptions,
     /// After the reply, stream its events as [`Watch`] does; none is missed.
+    #[serde(default)]
     pub watch: bool,
 }
 
 /// Jobs of a workflow with numbers that follow each other, actions aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobRange {
     /// The first.
     pub first: JobId,
@@ -142,6 +159,7 @@ impl JobRange {
 
 /// Set jobs aside that have not started, or take them back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SetDisabled {
     /// Of which workflow.
     pub workflow: WorkflowSelector,
@@ -153,6 +171,7 @@ pub struct SetDisabled {
 
 /// Ask why a job is not running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Explain {
     /// Which.
     pub job: JobSelector,
@@ -160,6 +179,7 @@ pub struct Explain {
 
 /// Get one workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GetWorkflow {
     /// Which.
     pub workflow: WorkflowSelector,
@@ -167,6 +187,7 @@ pub struct GetWorkflow {
 
 /// Remove a workflow that has ended, with all that is on record of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeleteWorkflow {
     /// Which.
     pub workflow: WorkflowSelector,
@@ -174,6 +195,7 @@ pub struct DeleteWorkflow {
 
 /// List which jobs of a workflow wait for which.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListEdges {
     /// Which workflow.
     pub workflow: WorkflowSelector,
@@ -181,6 +203,7 @@ pub struct ListEdges {
 
 /// List the files of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListFiles {
     /// Which workflow.
     pub workflow: WorkflowSelector,
@@ -192,6 +215,7 @@ pub struct ListFiles {
 
 /// List which jobs of a workflow read and write which files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListFileUses {
     /// Which workflow.
     pub workflow: WorkflowSelector,
@@ -199,6 +223,7 @@ pub struct ListFileUses {
 
 /// List the user data of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListUserData {
     /// Which workflow.
     pub workflow: WorkflowSelector,
@@ -210,16 +235,20 @@ pub struct ListUserData {
 
 /// Make the submission visible and let it start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SubmitCommit {
     /// After the reply, stream its events as [`Watch`] does; none is missed.
+    #[serde(default)]
     pub watch: bool,
 }
 
 /// Stream the events of a workflow: what is remembered since `from_seq`, a mark, then live, until
 /// the workflow has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Watch {
     /// Which.
+    #[serde(default)]
     pub workflow: WorkflowSelector,
     /// The first event wanted. Without it, or when it is no longer remembered, the stream begins
     /// with the present state.
@@ -228,10 +257,12 @@ pub struct Watch {
 
 /// Withdraw the jobs that have not started and stop those that run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cancel {
     /// Which workflow.
     pub workflow: WorkflowSelector,
     /// Only these jobs of it; all when empty.
+    #[serde(default)]
     pub jobs: Vec<JobSelector>,
     /// How long from SIGTERM to SIGKILL, instead of what each job's settings say.
     pub grace: Option<Span>,
@@ -239,6 +270,7 @@ pub struct Cancel {
 
 /// List workflows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListWorkflows {
     /// Only these states; any when empty.
     pub status: Vec<WorkflowStatus>,
@@ -250,6 +282,7 @@ pub struct ListWorkflows {
 
 /// List the jobs of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListJobs {
     /// Which workflow.
     pub workflow: WorkflowSelector,
@@ -267,6 +300,7 @@ pub struct ListJobs {
 
 /// List what the attempts of a workflow's jobs gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ListResults {
     /// Which workflow.
     pub workflow: WorkflowSelector,
@@ -286,6 +320,7 @@ pub struct ListResults {
 
 /// Get one job and its attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GetJob {
     /// Which.
     pub job: JobSelector,
@@ -293,25 +328,42 @@ pub struct GetJob {
 
 /// Get a part of what an attempt wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Logs {
     /// Whose.
     pub job: JobSelector,
     /// Which attempt; the last when not given.
     pub attempt: Option<AttemptNumber>,
     /// From which byte of stdout on.
+    #[serde(default)]
     pub stdout_offset: u64,
     /// From which byte of stderr on.
+    #[serde(default)]
     pub stderr_offset: u64,
     /// At most so many bytes of each; 4 MiB at most.
+    #[serde(default = "Logs::most")]
     pub limit: u32,
     /// When there is nothing new and the attempt runs, wait until there is, or until it has ended.
+    #[serde(default)]
     pub wait: bool,
 }
 
+impl Logs {
+    /// The most that is sent of a stream at once, in bytes: two of them fit into a frame.
+    pub const MOST: u32 = 4 * 1024 * 1024;
+
+    /// The default of [`Self::limit`] in JSON.
+    fn most() -> u32 {
+        Self::MOST
+    }
+}
+
 /// Whether to wait for a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SnapshotWait {
     /// Reply when it is queued.
+    #[default]
     No,
     /// Reply when it is durable or has failed.
     Forever,
@@ -321,22 +373,43 @@ pub enum SnapshotWait {
 
 /// Take a snapshot that holds all that is recorded now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Snapshot {
     /// Whether to wait for it.
+    #[serde(default)]
     pub wait: SnapshotWait,
     /// Where to, this once, instead of the daemon's target; absolute.
     pub path: Option<String>,
 }
 
-/// Stop the jobs, take the final snapshot, and end the daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What becomes of the jobs that run when a daemon is to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunningJobs {
+    /// They are stopped, and recorded as terminated.
+    #[default]
+    Stop,
+    /// They end by themselves; none is started meanwhile. As long as one runs, the wish to end is
+    /// taken back when the connection ends that brought it, and overridden by a stronger one.
+    Wait,
+    /// They are stopped, and run again by the next daemon with this database.
+    Again,
+}
+
+/// End the daemon: the jobs first, the final snapshot last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shutdown {
     /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say.
     pub grace: Option<Span>,
+    /// What becomes of the jobs that run.
+    #[serde(default)]
+    pub running: RunningJobs,
 }
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each variant is the verb of the same name")]
 pub enum Request {
     Ping(Ping),
@@ -363,68 +436,6 @@ pub enum Request {
     ListFiles(ListFiles),
     ListFileUses(ListFileUses),
     ListUserData(ListUserData),
-}
-
-/// A verb, and the type of its reply.
-///
-/// A verb of [`Many`] replies gets any number of them and then [`Response::End`]; a verb of [`One`]
-/// gets one. Either may get [`Response::Error`] instead.
-pub trait Call: Into<Request> {
-    /// What comes back.
-    type Reply: TryFrom<Response, Error = Box<Response>>;
-    /// How many of them: [`One`] or [`Many`].
-    type Count;
-}
-
-/// One reply.
-#[derive(Debug)]
-pub enum One {}
-/// Any number of replies, then [`Response::End`].
-#[derive(Debug)]
-pub enum Many {}
-
-macro_rules! calls {
-    ($($verb:ident -> $count:ident $reply:ty;)+) => {
-        $(
-            impl From<$verb> for Request {
-                fn from(verb: $verb) -> Self {
-                    Self::$verb(verb)
-                }
-            }
-
-            impl Call for $verb {
-                type Reply = $reply;
-                type Count = $count;
-            }
-        )+
-    };
-}
-
-calls! {
-    Ping -> One Pong;
-    Status -> One StatusView;
-    Submit -> One SubmitAccepted;
-    SubmitJobs -> One SubmitAccepted;
-    SubmitCommit -> One Submitted;
-    Watch -> Many WatchItem;
-    Cancel -> One Canceled;
-    ListWorkflows -> Many Vec<WorkflowView>;
-    ListJobs -> Many Vec<JobView>;
-    ListResults -> Many Vec<ResultView>;
-    GetJob -> One JobDetail;
-    Logs -> One LogChunk;
-    Snapshot -> Many SnapshotProgress;
-    Shutdown -> Many SnapshotProgress;
-    SubmitFiles -> One SubmitAccepted;
-    Restart -> One Submitted;
-    SetDisabled -> One Disabled;
-    Explain -> One Explanation;
-    GetWorkflow -> One WorkflowView;
-    DeleteWorkflow -> One Deleted;
-    ListEdges -> Many Vec<EdgeView>;
-    ListFiles -> Many Vec<FileView>;
-    ListFileUses -> Many Vec<FileUseView>;
-    ListUserData -> Many Vec<UserDataView>;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::event::Event;
 use crate::id::{AttemptId, WorkflowId};
+use crate::json::{Nothing, nothing};
 use crate::result::LogPart;
 use crate::status::JobStatus;
 use crate::time::Span;
@@ -17,7 +18,10 @@ use crate::view::{
 
 /// The reply to `Ping`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Nothing", into = "Nothing")]
 pub struct Pong;
+
+nothing!(Pong);
 
 /// The reply to `Submit` and to each `SubmitJobs`: taken in, not yet visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +73,7 @@ pub struct Explanation {
 
 /// A part of the reply to `Watch`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WatchItem {
     /// The present state, in place of events that are no longer remembered.
     State {
@@ -140,6 +145,7 @@ pub struct LogChunk {
 
 /// A part of the reply to `Snapshot` and `Shutdown`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SnapshotProgress {
     /// It is queued; all that was asked for.
     Queued,
@@ -155,6 +161,8 @@ pub enum SnapshotProgress {
     Nothing,
     /// The daemon is ending, and waits for its last snapshot for so long at the most.
     Limit(Span),
+    /// The daemon is to end, and waits for so many jobs and actions that run.
+    Jobs(u64),
 }
 
 /// What a client can branch on.
@@ -202,6 +210,7 @@ impl RequestError {
 
 /// A reply, or a part of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each variant holds the type that documents it")]
 pub enum Response {
     Pong(Pong),

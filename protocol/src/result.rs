@@ -46,6 +46,8 @@ pub enum StopCause {
     Halted,
     /// It took more memory than it may.
     OutOfMemory,
+    /// torc had to end, and the next torcd runs it again.
+    Again,
 }
 
 /// The code that is recorded for a job which a time limit ended, unless its settings say otherwise.
@@ -217,6 +219,7 @@ impl AttemptResult {
             Some(StopCause::TimeLimit) => "the time limit of the run",
             Some(StopCause::Halted) => "too many jobs failed",
             Some(StopCause::OutOfMemory) => "out of memory",
+            Some(StopCause::Again) => "torc was ended, to be run again",
         };
         // The last look came just before SIGKILL.
         let amount = match (self.stopped, self.usage.peak_memory) {
@@ -292,9 +295,11 @@ impl fmt::Debug for Output {
 /// A part of a stream, from an offset that was asked for. Its `Debug` does not show what a job has
 /// written.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogPart {
-    /// These bytes; empty when there is nothing beyond the offset.
-    Bytes(Bytes),
+    /// These bytes; empty when there is nothing beyond the offset. In JSON a string, or
+    /// `{"base64": "…"}` when they are not UTF-8.
+    Bytes(#[serde(with = "crate::json::octets")] Bytes),
     /// The stream is in a file that the asker reads by itself.
     File {
         /// Absolute path.

@@ -13,6 +13,7 @@ use crate::time::{Span, Timestamp};
 
 /// The head of a submission; its files and jobs follow in chunks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WorkflowSpec {
     /// What users call it; need not be unique.
     pub name: String,
@@ -23,16 +24,24 @@ pub struct WorkflowSpec {
     /// What all of its jobs share.
     pub context: JobContext,
     /// The kinds of job that it has; each [`JobSpec`] names one by its index.
+    #[serde(default = "one_kind")]
     pub settings: Vec<JobSettings>,
     /// What is done at certain points of its life.
+    #[serde(default)]
     pub actions: Vec<ActionSpec>,
     /// How it is run this time.
+    #[serde(default)]
     pub options: RunOptions,
+}
+
+/// The kinds of job of a workflow that names none, in JSON: one, with every default.
+fn one_kind() -> Vec<JobSettings> {
+    vec![JobSettings::default()]
 }
 
 /// How a workflow is run. A later run of the same workflow may have others.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunOptions {
     /// At most so many of its jobs run at a time, whatever the node has room for. Without it, the
     /// resources of the node and of the jobs decide.
@@ -49,7 +58,7 @@ pub struct RunOptions {
 
 /// Resources; what is not given is as the node has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Capacity {
     /// CPUs.
     pub cpus: Option<u32>,
@@ -69,6 +78,7 @@ impl Capacity {
 
 /// When a run has to be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TimeLimit {
     /// When what runs is asked to end, and nothing is started any more.
     pub stop_at: Timestamp,
@@ -78,10 +88,12 @@ pub struct TimeLimit {
 
 /// When to give up because of failed jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Halt {
     /// So many have to fail.
     pub after: HaltAfter,
     /// What runs is stopped too, instead of being waited for.
+    #[serde(default)]
     pub now: bool,
 }
 
@@ -97,14 +109,17 @@ pub enum HaltAfter {
 
 /// Something that is done at a point in the life of a workflow.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActionSpec {
     /// When.
     pub trigger: Trigger,
     /// For a trigger that is about jobs: which, by their place in the submission.
+    #[serde(default)]
     pub jobs: Vec<u32>,
     /// What: command lines, one after the other until one fails.
     pub commands: Vec<String>,
     /// It is done again when the workflow is run again.
+    #[serde(default)]
     pub persistent: bool,
 }
 
@@ -154,6 +169,7 @@ impl Trigger {
 
 /// A file that jobs read or write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FileSpec {
     /// Unique within its workflow.
     pub name: String,
@@ -163,12 +179,14 @@ pub struct FileSpec {
 
 /// A value that jobs read or write.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UserDataSpec {
     /// Unique within its workflow.
     pub name: String,
     /// JSON.
     pub data: Option<String>,
     /// It belongs to one run, not to the workflow.
+    #[serde(default)]
     pub is_ephemeral: bool,
 }
 
@@ -185,8 +203,10 @@ impl fmt::Debug for UserDataSpec {
 
 /// Where and as what the jobs of a workflow run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobContext {
     /// The environment of the submitter.
+    #[serde(default)]
     pub environment: Environment,
     /// The absolute working directory.
     pub working_dir: String,
@@ -197,9 +217,10 @@ pub struct JobContext {
 /// An environment: `NAME=VALUE` entries, each ended by a NUL, as in `/proc/PID/environ`.
 ///
 /// Bytes, because values need not be UTF-8. Its `Debug` hides them: they may be secrets.
+/// In JSON it is an object; a value that is not UTF-8 is `{"base64": "…"}`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Environment(pub Bytes);
+pub struct Environment(#[serde(with = "crate::json::environment")] pub Bytes);
 
 impl Environment {
     /// Returns the entries, without their NULs.
@@ -216,7 +237,7 @@ impl fmt::Debug for Environment {
 
 /// How a kind of job is run.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct JobSettings {
     /// What becomes of its output.
     pub stdio: StdioMode,
@@ -250,6 +271,7 @@ pub struct JobSettings {
     /// The code that is recorded when it took too much memory.
     pub out_of_memory_code: i32,
     /// Added to the environment of the workflow; a later entry wins.
+    #[serde(with = "crate::json::pairs")]
     pub environment: Vec<(String, String)>,
     /// Instead of the working directory of the workflow; relative to it.
     pub working_dir: Option<String>,
@@ -262,7 +284,7 @@ pub struct JobSettings {
 
 /// When a failed job is tried again.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RetryRule {
     /// For these exit codes.
     pub exit_codes: Vec<i32>,
@@ -366,26 +388,35 @@ pub const CAPTURE_LIMIT: usize = 1024 * 1024;
 
 /// One job. The numbers are places in the submission, counted from 0: of jobs, files and user data.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct JobSpec {
     /// Unique within its workflow.
     pub name: String,
     /// What to run.
     pub command: Command,
     /// Higher ones start first.
+    #[serde(default)]
     pub priority: i32,
     /// Index into [`WorkflowSpec::settings`].
+    #[serde(default)]
     pub settings: u32,
     /// The jobs that it waits for; they may come later in the submission.
+    #[serde(default)]
     pub depends_on: Vec<u32>,
     /// The files that it reads.
+    #[serde(default)]
     pub inputs: Vec<u32>,
     /// The files that it writes. One that is missing after exit code 0 makes it fail.
+    #[serde(default)]
     pub outputs: Vec<u32>,
     /// The user data that it reads.
+    #[serde(default)]
     pub input_user_data: Vec<u32>,
     /// The user data that it writes.
+    #[serde(default)]
     pub output_user_data: Vec<u32>,
     /// Its own environment, over that of its settings.
+    #[serde(default, with = "crate::json::pairs")]
     pub environment: Vec<(String, String)>,
     /// A script that runs its command, which is its arguments.
     pub invocation_script: Option<String>,
@@ -403,6 +434,7 @@ impl fmt::Debug for JobSpec {
 
 /// What a job runs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// A line as one would type it: run by `bash -c` when it has shell syntax, else directly.
     Line(String),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time: microseconds since the Unix epoch, by the wall clock of the host that took it.
@@ -91,7 +92,10 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            f64::deserialize(deserializer).map(|seconds| Self((seconds * 1e6).round() as u64))
+            match f64::deserialize(deserializer)? {
+                seconds if seconds >= 0.0 => Ok(Self((seconds * 1e6).round() as u64)),
+                seconds => Err(D::Error::custom(format!("{seconds} s is less than no time"))),
+            }
         } else {
             u64::deserialize(deserializer).map(Self)
         }

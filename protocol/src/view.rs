@@ -264,6 +264,10 @@ pub struct StatusView {
     pub in_memory: bool,
     /// Whether it only reads.
     pub read_only: bool,
+    /// Where it logs: `stderr`, `journal`, or the path of a file.
+    pub log: String,
+    /// The unit of systemd that it is; none when nothing but a process has started it.
+    pub unit: Option<String>,
     /// What its node has.
     pub node: NodeResources,
     /// How many workflows have not ended.

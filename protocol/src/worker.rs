@@ -81,6 +81,13 @@ pub enum WorkerRequest {
         /// How long until SIGKILL.
         grace: Span,
     },
+    /// Withdraw those of these that have not started. The others go on.
+    Withdraw {
+        /// Which.
+        attempts: Vec<AttemptId>,
+        /// Why.
+        cause: StopCause,
+    },
 }
 
 /// One attempt to run.

@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{bail, ensure};
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
+use torc_protocol::call::{Call, Many, One};
 use torc_protocol::codec::{Codec, frame};
 use torc_protocol::hello::Hello;
-use torc_protocol::request::{Call, Many, One, Request};
+use torc_protocol::request::Request;
 use torc_protocol::response::Response;
 
 use crate::wait::LIMIT;

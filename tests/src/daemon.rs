@@ -28,8 +28,8 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it and waits for its READY line.
     #[track_caller]
-    pub(crate) fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub(crate) fn start(mut command: Command, stdin: Stdio) -> Self {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = lines(child.stdout.take().expect("stdout is a pipe"));
         let stderr = lines(child.stderr.take().expect("stderr is a pipe"));

@@ -7,16 +7,22 @@
 #![expect(clippy::missing_panics_doc, reason = "in a test everything that fails panics")]
 
 pub mod benchmark;
+pub mod blocks;
 pub mod client;
 pub mod daemon;
 pub mod database;
+pub mod footprint;
 pub mod fuzz;
 pub mod memory;
 pub mod outcome;
 pub mod processes;
+pub mod recipes;
 pub mod running;
+pub mod schema;
 pub mod slow_disk;
 pub mod small_disk;
 pub mod source;
+pub mod supervisor;
+pub mod systemd;
 pub mod torc;
 pub mod wait;

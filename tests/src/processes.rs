@@ -67,6 +67,18 @@ pub fn start_time(pid: u32) -> Option<u64> {
     torcd::sys::process::start_time(pid)
 }
 
+/// Returns the processes that a process has as children.
+#[must_use]
+pub fn children(process: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    texts
+        .flat_map(|text| {
+            text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
+        })
+        .collect()
+}
+
 /// Returns the command line of a process.
 #[must_use]
 pub fn command_of(pid: u32) -> String {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -34,6 +35,8 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
 pub struct Call {
     command: Command,
     stdin: Vec<u8>,
+    /// Its stdin, instead of a pipe.
+    descriptor: Option<OwnedFd>,
 }
 
 impl Call {
@@ -44,7 +47,7 @@ impl Call {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        Self { command, stdin: Vec::new() }
+        Self { command, stdin: Vec::new(), descriptor: None }
     }
 
     /// Adds arguments.
@@ -77,6 +80,12 @@ impl Call {
         self
     }
 
+    /// Gives it this as its stdin.
+    pub fn stdin_from(mut self, stdin: OwnedFd) -> Self {
+        self.descriptor = Some(stdin);
+        self
+    }
+
     /// Starts it, and waits for its end.
     #[track_caller]
     pub fn run(self) -> Outcome {
@@ -86,9 +95,10 @@ impl Call {
     /// Starts it.
     #[track_caller]
     pub fn start(self) -> Running {
-        let Self { mut command, stdin } = self;
+        let Self { mut command, stdin, descriptor } = self;
         let said = format!("{command:?}");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = descriptor.map_or_else(Stdio::piped, Stdio::from);
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = spawn(&mut command).unwrap_or_else(|error| panic!("{said}: {error}"));
         if let Some(pipe) = child.stdin.take() {
             feed(pipe, stdin);

@@ -1,10 +1,11 @@
 //! A home of its own for a test.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 
@@ -99,10 +100,39 @@ impl Torc {
         args: impl IntoIterator<Item = S>,
     ) -> Daemon {
         command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.settle(&mut command);
+        Daemon::start(command, Stdio::piped())
+    }
+
+    /// Starts a torcd by way of a shell: `script` has it as `$0` and these arguments as `$@`. Waits
+    /// until it is ready.
+    #[track_caller]
+    pub fn daemon_by<S: AsRef<str>>(
+        &self,
+        script: &str,
+        stdin: Stdio,
+        environment: &[(&str, OsString)],
+        args: impl IntoIterator<Item = S>,
+    ) -> Daemon {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).arg(self.torcd_path());
+        command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.settle(&mut command);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Daemon::start(command, stdin)
+    }
+
+    /// Lets a program see this home and nothing else.
+    fn settle(&self, command: &mut Command) {
         command.current_dir(self.work()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.environment());
-        Daemon::start(command)
+    }
+
+    /// Returns where torcd is, for scripts.
+    #[must_use]
+    pub fn torcd_path(&self) -> PathBuf {
+        self.bin.join("torcd")
     }
 
     /// Returns where torcctl is, for scripts.
@@ -203,11 +233,26 @@ impl Torc {
         Call::new(&self.bin.join(program), &self.work(), &self.environment())
     }
 
-    fn environment(&self) -> [(&'static str, PathBuf); 3] {
+    /// Returns the file of settings of the system, as this test has it.
+    #[must_use]
+    pub fn system_config(&self) -> PathBuf {
+        self.dir.path().join("etc.toml")
+    }
+
+    /// Returns the file of settings of the user, in a directory that is there.
+    #[must_use]
+    pub fn user_config(&self) -> PathBuf {
+        let dir = self.home().join(".config/torc");
+        fs::create_dir_all(&dir).expect("a directory can be made");
+        dir.join("torc.toml")
+    }
+
+    fn environment(&self) -> [(&'static str, PathBuf); 4] {
         [
             ("HOME", self.home()),
             ("XDG_RUNTIME_DIR", self.runtime()),
             ("TMPDIR", self.dir.path().join("tmp")),
+            ("TORC_SYSTEM_CONFIG", self.system_config()),
         ]
     }
 }

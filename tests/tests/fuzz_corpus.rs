@@ -87,5 +87,5 @@ macro_rules! targets {
 targets! {
     hello request response worker_request worker_event writer_event
     workflow_yaml workflow_json workflow_json5 workflow_kdl workflow_table
-    commands_file journal lease database database_cells
+    commands_file api_request journal lease database database_cells
 }

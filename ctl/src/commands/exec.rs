@@ -3,22 +3,20 @@
 //! `plan` checks everything, `resume` leaves out what is done already, and the rest is as for
 //! `run`.
 
-use std::io::{self, Write};
-
-use torc_protocol::spec::StdioMode;
-
 use self::args::{InputArgs, JobArgs, WorkflowArgs};
 use self::plan::Plan;
 use self::resume::Found;
 use crate::commands::running;
-use crate::commands::running::args::{PaceArgs, ShowArgs};
+use crate::commands::running::args::{PaceArgs, ShowArgs, output_dir};
 use crate::commands::running::outcome::Idle;
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
 use crate::commands::running::submission::{Key, Submission};
-use crate::commands::running::target::Target;
+use crate::commands::running::target::{Target, default_stdio};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::page::write_json;
+use crate::output::stdout::Stdout;
 use crate::signals::Signals;
 use crate::spec::dry_run::DryRun;
 use crate::style::{count, one_line};
@@ -67,7 +65,9 @@ pub struct Args {
 /// # Errors
 ///
 /// When the command line is wrong, no torcd can be had, or it dies.
-pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+pub async fn run(ctx: &mut Context, mut args: Args) -> Result<u8, CliError> {
+    args.pace = args.pace.or_set(&ctx.settings);
+    args.workflow.output_dir = output_dir(args.workflow.output_dir.take(), &ctx.settings);
     let show = Show::new(ctx, &args.show, "exec", !args.input.argv.is_empty())?;
     let dry_run = args.input.dry_run;
     let mut plan = Plan::new(args.input, &args.workflow, &args.pace, &args.job)?;
@@ -75,9 +75,8 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
         warn_of_unknown_names(&plan);
     }
     if dry_run {
-        let in_memory = !args.record.on_disk;
-        plan.set_stdio(if in_memory { StdioMode::Capture } else { StdioMode::Separate });
-        return print(&plan);
+        plan.set_stdio(default_stdio(ctx, !args.record.on_disk));
+        return print(ctx, &plan);
     }
     let mut signals = Signals::listen()?;
     let opening = Target::open(ctx, &args.record, show.lasting(), &mut plan);
@@ -118,12 +117,10 @@ fn resumed_line(plan: &Plan, found: Option<&Found>) -> String {
     }
 }
 
-fn print(plan: &Plan) -> Result<u8, CliError> {
-    let mut stdout = io::BufWriter::new(io::stdout().lock());
+fn print(ctx: &Context, plan: &Plan) -> Result<u8, CliError> {
+    let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     let dry_run = DryRun { spec: &plan.spec, jobs: &plan.jobs, priority: plan.priority };
-    serde_json::to_writer_pretty(&mut stdout, &dry_run).map_err(io::Error::from)?;
-    writeln!(stdout)?;
-    stdout.flush()?;
+    write_json(stdout.format, "a dry run", &dry_run, stdout.open())?;
     Ok(exit_code::DONE)
 }
 

@@ -1,6 +1,7 @@
 //! What all lists have in common: which part, which columns, and how they are printed.
 
-use torc_protocol::request::{Call, Many, Page, WorkflowSelector};
+use torc_protocol::call::{Call, Many};
+use torc_protocol::request::{Page, WorkflowSelector};
 
 use crate::commands::value;
 use crate::context::Context;

@@ -11,6 +11,7 @@ use crate::commands::value;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
+use crate::format::Format;
 
 /// How many bytes of each stream one reply may hold.
 const CHUNK: u32 = 1024 * 1024;
@@ -54,7 +55,7 @@ pub struct Args {
 ///
 /// When the job does not exist or never ran, nobody can be asked, or a file of output is gone.
 pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
-    if ctx.globals.format.is_for_programs() {
+    if ctx.globals.given_format.is_some_and(Format::is_for_programs) {
         return Err(CliError::usage(
             "logs are given out as the job wrote them, in no other format",
         )

@@ -47,7 +47,8 @@ pub struct Args {
 /// # Errors
 ///
 /// When the workflow or a job is not there, or cannot be run now.
-pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+pub async fn run(ctx: &mut Context, mut args: Args) -> Result<u8, CliError> {
+    args.pace = args.pace.or_set(&ctx.settings);
     let request = rerun::Request {
         workflow: args.workflow,
         which: rerun::Which::Failed { jobs: args.jobs },

@@ -3,7 +3,6 @@
 //! A file is checked as a whole before a torcd is looked for; then `plan` makes a submission of it.
 //! What is no file names a workflow, and is for `rerun`.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use torc_protocol::spec::RunOptions;
@@ -11,7 +10,7 @@ use torc_protocol::spec::RunOptions;
 use self::args::FileArgs;
 use self::plan::FilePlan;
 use self::room::Machine;
-use crate::commands::running::args::{LimitArgs, PaceArgs, ShowArgs};
+use crate::commands::running::args::{LimitArgs, PaceArgs, ShowArgs, output_dir};
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
 use crate::commands::running::submission::Key;
@@ -19,6 +18,8 @@ use crate::commands::running::target::Target;
 use crate::commands::{rerun, running, value};
 use crate::context::Context;
 use crate::error::CliError;
+use crate::output::page::write_json;
+use crate::output::stdout::Stdout;
 use crate::signals::Signals;
 use crate::spec::file::Format;
 use crate::spec::listing::Listing;
@@ -81,7 +82,8 @@ pub struct Args {
 ///
 /// When the command line or the file is wrong, there is no such workflow, no torcd can be had, or it
 /// dies.
-pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
+pub async fn run(ctx: &mut Context, mut args: Args) -> Result<u8, CliError> {
+    args.pace = args.pace.or_set(&ctx.settings);
     if is_file(&args.what) {
         return run_file(ctx, args).await;
     }
@@ -117,7 +119,8 @@ fn is_file(what: &Path) -> bool {
         || std::fs::metadata(what).is_ok_and(|found| !found.is_dir())
 }
 
-async fn run_file(ctx: &Context, args: Args) -> Result<u8, CliError> {
+async fn run_file(ctx: &Context, mut args: Args) -> Result<u8, CliError> {
+    args.file.output_dir = output_dir(args.file.output_dir.take(), &ctx.settings);
     if args.with.is_some() {
         return Err(CliError::usage("`--with` is for workflows that were run before")
             .hint("name one by its id, its name, or `latest`: `torcctl run latest --with FILE`"));
@@ -160,10 +163,8 @@ fn dry_run(ctx: &Context, mut workflow: Workflow, options: &RunOptions) -> Resul
     let too_large = room::warnings(&workflow, options, Machine::here());
     warn(ctx, &too_large);
     workflow.warnings.extend(too_large);
-    let mut stdout = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer_pretty(&mut stdout, &Listing(&workflow)).map_err(io::Error::from)?;
-    writeln!(stdout)?;
-    stdout.flush()?;
+    let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
+    write_json(stdout.format, "a dry run", &Listing(&workflow), stdout.open())?;
     Ok(exit_code::DONE)
 }
 

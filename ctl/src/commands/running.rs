@@ -180,7 +180,8 @@ async fn stay(ctx: &Context, mut target: Target, started: Started) -> Result<u8,
 /// Gives the number of the workflow, alone on stdout so that a script can take it.
 fn detached(ctx: &Context, run: &Run, submitted: &Submitted) -> Result<u8, CliError> {
     let id = submitted.workflow_id;
-    if ctx.globals.format.is_for_programs() {
+    let format = ctx.globals.format;
+    if format.is_for_programs() && format != Format::Id {
         let json = serde_json::json!({
             "workflow_id": id, "name": run.name, "jobs": submitted.jobs,
             "existed": submitted.existed,
@@ -189,7 +190,7 @@ fn detached(ctx: &Context, run: &Run, submitted: &Submitted) -> Result<u8, CliEr
         return Ok(exit_code::DONE);
     }
     writeln!(io::stdout(), "{id}")?;
-    if !ctx.globals.quiet {
+    if format != Format::Id && !ctx.globals.quiet {
         let jobs = count(submitted.jobs, "job");
         let name = one_line(&run.name);
         stderr::say(&format!("{jobs} submitted (workflow {id}, {name})"));

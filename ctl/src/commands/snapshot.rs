@@ -17,6 +17,7 @@ use crate::commands::running::report::{kept_in, recover};
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
+use crate::format::Format;
 use crate::output::page::{check_format, write_json};
 use crate::output::stdout::Stdout;
 use crate::style::{duration, one_line, size};
@@ -87,9 +88,16 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
 }
 
 async fn take(ctx: &Context, args: Args) -> Result<u8, CliError> {
-    check_format(ctx.globals.format, NOUN)?;
-    let path = args.path.as_deref().map(absolute).transpose()?;
     let wait = args.wait.unwrap_or(SnapshotWait::No);
+    match ctx.globals.format {
+        Format::Id if wait == SnapshotWait::No => {
+            return Err(CliError::usage("a snapshot that is not waited for has no number yet")
+                .hint("add `--wait`"));
+        }
+        Format::Id => {}
+        format => check_format(format, NOUN)?,
+    }
+    let path = args.path.as_deref().map(absolute).transpose()?;
     let mut client = ctx.client().await?;
     client.stream(Snapshot { wait, path }).await?;
     let mut outcome = None;
@@ -138,9 +146,10 @@ impl Outcome {
     pub(crate) fn of(progress: SnapshotProgress, wait: SnapshotWait) -> Option<Self> {
         match progress {
             SnapshotProgress::Queued if wait == SnapshotWait::No => Some(Self::Queued),
-            SnapshotProgress::Queued | SnapshotProgress::Phase(_) | SnapshotProgress::Limit(_) => {
-                None
-            }
+            SnapshotProgress::Queued
+            | SnapshotProgress::Phase(_)
+            | SnapshotProgress::Limit(_)
+            | SnapshotProgress::Jobs(_) => None,
             SnapshotProgress::Done(view) => Some(Self::Durable(view)),
             SnapshotProgress::Failed(failure) => Some(Self::Failed(failure)),
             SnapshotProgress::TimedOut(phase) => Some(Self::TimedOut { phase }),
@@ -154,7 +163,11 @@ impl Outcome {
     ///
     /// When it is not what was asked for, or cannot be written.
     pub(crate) fn report(self, stdout: Stdout, quiet: bool) -> Result<u8, CliError> {
-        if stdout.format.is_for_programs() {
+        if stdout.format == Format::Id {
+            if let Self::Durable(view) = &self {
+                stdout.line(&view.generation.to_string())?;
+            }
+        } else if stdout.format.is_for_programs() {
             write_json(stdout.format, NOUN, &self, stdout.open())?;
         } else if !quiet && let Some(sentence) = self.sentence() {
             stdout.line(&sentence)?;

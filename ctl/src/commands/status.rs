@@ -77,6 +77,7 @@ fn page(status: &StatusView, now: Timestamp) -> Page {
         .line("socket", one_line(&status.socket))
         .line("uptime", format!("{uptime}, since {since}"))
         .line("database", database(status))
+        .line("log", log(status))
         .line("node", node(status))
         .line("workflows", format!("{} running", status.running_workflows))
         .line("jobs", counts(status.jobs));
@@ -92,6 +93,14 @@ fn database(status: &StatusView) -> String {
         (_, true) => format!("{path}, only read"),
         (true, false) => format!("{path}, in memory"),
         (false, false) => format!("{path}, on disk"),
+    }
+}
+
+fn log(status: &StatusView) -> String {
+    let log = one_line(&status.log);
+    match &status.unit {
+        Some(unit) => format!("{log}, of the unit {}", one_line(unit)),
+        None => log,
     }
 }
 
@@ -152,6 +161,8 @@ mod tests {
             database: "/dev/shm/torc-1/x.db".to_owned(),
             in_memory: true,
             read_only: false,
+            log: "/x/state/torc/torcd.log".to_owned(),
+            unit: None,
             node: NodeResources {
                 host: "n1".to_owned(),
                 cpus: 8,
@@ -187,6 +198,7 @@ mod tests {
         torcd       0.1.0, process 4711
         socket      /run/user/1/torc/torcd.sock
         database    /dev/shm/torc-1/x.db, in memory
+        log         /x/state/torc/torcd.log
         node        n1: 8 CPUs, 16.0 GiB, 1 GPU
         workflows   1 running
         jobs        3: 2 running, 1 completed
@@ -224,6 +236,13 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let since = local_time(Timestamp(40_000_000));
         assert!(text.contains(&format!("failing     1 m 00 s, since {since}\n")), "{text}");
+    }
+
+    #[test]
+    fn a_daemon_of_systemd_names_its_unit() {
+        let unit = Some("torcd.service".to_owned());
+        let status = StatusView { log: "journal".to_owned(), unit, ..status() };
+        assert!(text(&status).contains("log         journal, of the unit torcd.service\n"));
     }
 
     #[test]

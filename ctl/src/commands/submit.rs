@@ -8,20 +8,21 @@ use crate::commands::run::args::FileArgs;
 use crate::commands::run::load;
 use crate::commands::run::plan::FilePlan;
 use crate::commands::running;
-use crate::commands::running::args::{LimitArgs, PaceArgs};
+use crate::commands::running::args::{LimitArgs, PaceArgs, output_dir};
 use crate::commands::running::record_args::RecordArgs;
 use crate::commands::running::showing::Show;
 use crate::commands::running::submission::Key;
 use crate::commands::running::target::Target;
 use crate::context::Context;
 use crate::error::CliError;
+use crate::format::Format;
 use crate::output::page::check_format;
 use crate::signals::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
   torcctl submit flow.yaml                  prints the number of the workflow, and returns
-  id=$(torcctl submit -q flow.yaml)         the number alone, nothing on stderr
+  id=$(torcctl submit flow.yaml --format id)    the number alone, nothing on stderr
   torcctl submit flow.yaml -j 4 --name night
   torcctl submit - --format json < flow.yaml
   torcctl submit flow.yaml --key night-2026-03-01    again: the same number, nothing new
@@ -65,8 +66,12 @@ fn key(text: &str) -> Result<String, String> {
 /// # Errors
 ///
 /// When the command line or the file is wrong, or no torcd is running.
-pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
-    check_format(ctx.globals.format, "a submission")?;
+pub async fn run(ctx: &mut Context, mut args: Args) -> Result<u8, CliError> {
+    if ctx.globals.format != Format::Id {
+        check_format(ctx.globals.format, "a submission")?;
+    }
+    args.file.output_dir = output_dir(args.file.output_dir.take(), &ctx.settings);
+    args.pace = args.pace.or_set(&ctx.settings);
     let mut plan = FilePlan::new(load(ctx, &args.what)?, &args.file)?;
     plan.set_options(args.limits.options(&args.pace, plan.reserve())?);
     let mut signals = Signals::listen()?;

@@ -150,6 +150,7 @@ impl Report {
                 let line = serde_json::to_string(&workflow).map_err(std::io::Error::from)?;
                 self.stdout.line(&line)?;
             }
+            Format::Id => self.stdout.line(&workflow.id.to_string())?,
             Format::Table | Format::Json | Format::Csv => {}
         }
         self.ended.push(workflow);

@@ -1,7 +1,7 @@
 //! `torcctl watch`: what happens in a workflow, as it happens.
 
 mod lines;
-mod reader;
+pub(crate) mod reader;
 
 use torc_protocol::event::EventKind;
 use torc_protocol::request::{GetWorkflow, WorkflowSelector};
@@ -90,7 +90,7 @@ impl Form {
                 Ok(Self::Lines(stdout.layout.palette))
             }
             Format::Ndjson => Ok(Self::Objects),
-            Format::Json | Format::Csv => {
+            Format::Json | Format::Csv | Format::Id => {
                 Err(CliError::usage("events are told one by one, in lines or as ndjson")
                     .hint("use `--format ndjson`"))
             }

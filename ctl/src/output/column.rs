@@ -4,6 +4,8 @@
 //! every table writes durations, sizes and times alike. A column's name is the key of the JSON
 //! output; nested keys lose their parent.
 
+use std::fmt;
+
 use serde::Serialize;
 use thiserror::Error;
 use torc_protocol::time::{Span, Timestamp};
@@ -65,12 +67,28 @@ pub enum Raw<'a> {
     Seconds(f64),
 }
 
+impl fmt::Display for Raw<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => Ok(()),
+            Self::Text(text) => f.write_str(text),
+            Self::Words(words) => f.write_str(&words.join(",")),
+            Self::Count(number) => number.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Seconds(seconds) => seconds.fmt(f),
+        }
+    }
+}
+
 /// Something that lists show.
 pub trait View: Serialize + Sized + 'static {
     /// What one is called; takes an `s` in the plural.
     const NOUN: &'static str;
     /// Every column, in the order of CSV output.
     const COLUMNS: &'static [Column<Self>];
+    /// The column that names one, for `--format id`.
+    const ID: &'static str;
     /// The columns of a table when none are named.
     const SHOWN: &'static [&'static str];
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::format::Format;
-use crate::output::column::{Column, Raw, UnknownColumn, View, choose};
+use crate::output::column::{Column, Raw, UnknownColumn, View, choose, find};
 use crate::output::table::{Layout, TableWriter};
 
 /// How a list is to be written.
@@ -62,7 +62,24 @@ pub fn list_writer<'a, T: View>(
         Format::Ndjson => {
             Box::new(JsonWriter { columns: selection, out, framing: &LINES, count: 0 })
         }
+        Format::Id => Box::new(IdWriter { column: find::<T>(T::ID)?, out }),
     })
+}
+
+/// Writes what names each item, and nothing else.
+struct IdWriter<T: 'static, W> {
+    column: &'static Column<T>,
+    out: W,
+}
+
+impl<T: View, W: Write> ListWriter<T> for IdWriter<T, W> {
+    fn item(&mut self, item: &T) -> io::Result<()> {
+        writeln!(self.out, "{}", self.column.raw(item))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// What stands around the items of a list in JSON.

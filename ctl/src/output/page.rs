@@ -52,13 +52,15 @@ impl Page {
 ///
 /// # Errors
 ///
-/// When it is CSV; `what` is then named.
+/// When it is CSV or `id`; `what` is then named.
 pub fn check_format(format: Format, what: &str) -> Result<(), CliError> {
     match format {
         Format::Csv => {
             Err(CliError::usage(format!("there is no CSV form of {what}"))
                 .hint("use `--format json`"))
         }
+        Format::Id => Err(CliError::usage(format!("`--format id` has nothing to print of {what}"))
+            .hint("use `--format json`")),
         Format::Table | Format::Json | Format::Ndjson => Ok(()),
     }
 }
@@ -67,8 +69,7 @@ pub fn check_format(format: Format, what: &str) -> Result<(), CliError> {
 ///
 /// # Errors
 ///
-/// When it cannot be written, or `format` is CSV, which single things do not have; `what` is then
-/// named.
+/// When it cannot be written, or as [`check_format`] says.
 pub fn write_json(
     format: Format,
     what: &str,
@@ -78,7 +79,9 @@ pub fn write_json(
     check_format(format, what)?;
     let written = match format {
         Format::Ndjson => serde_json::to_writer(&mut out, value),
-        Format::Json | Format::Table | Format::Csv => serde_json::to_writer_pretty(&mut out, value),
+        Format::Json | Format::Table | Format::Csv | Format::Id => {
+            serde_json::to_writer_pretty(&mut out, value)
+        }
     };
     written.map_err(io::Error::from)?;
     out.write_all(b"\n")?;
@@ -108,5 +111,8 @@ mod tests {
         assert_eq!(write(Format::Json).unwrap(), "[\n  1,\n  2\n]\n");
         assert_eq!(write(Format::Ndjson).unwrap(), "[1,2]\n");
         assert_eq!(write(Format::Csv).unwrap_err().message, "there is no CSV form of a pair");
+        let refused = write(Format::Id).unwrap_err();
+        assert_eq!(refused.message, "`--format id` has nothing to print of a pair");
+        assert_eq!(refused.exit_code(), 2);
     }
 }

@@ -60,8 +60,13 @@ impl Stdout {
     ///
     /// # Errors
     ///
-    /// When a column is named that `T` does not have.
+    /// When a column is named that `T` does not have, or any with `--format id`, which is one.
     pub fn list<T: View>(self, columns: &[String]) -> Result<Box<dyn ListWriter<T>>, CliError> {
+        if self.format == Format::Id && !columns.is_empty() {
+            let message = "`--columns` and `--format id` both say which columns are shown";
+            return Err(CliError::usage(message)
+                .hint("leave one out; `--format csv` writes the columns that are named"));
+        }
         let options = ListOptions { format: self.format, columns, layout: self.layout };
         Ok(list_writer(&options, self.open())?)
     }

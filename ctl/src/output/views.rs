@@ -13,6 +13,7 @@ const fn column<T>(name: &'static str, heading: &'static str, field: Field<T>) -
 
 impl View for WorkflowView {
     const NOUN: &'static str = "workflow";
+    const ID: &'static str = "id";
     const COLUMNS: &'static [Column<Self>] = &[
         column("id", "ID", Field::Count(|it| it.id.0)),
         column("name", "NAME", Field::Text(|it| Some(&it.name))),
@@ -45,6 +46,7 @@ impl View for WorkflowView {
 
 impl View for JobView {
     const NOUN: &'static str = "job";
+    const ID: &'static str = "id";
     const COLUMNS: &'static [Column<Self>] = &[
         column("id", "ID", Field::Count(|it| it.id.0)),
         column("workflow_id", "WORKFLOW", Field::Count(|it| it.workflow_id.0)),
@@ -65,6 +67,7 @@ impl View for JobView {
 
 impl View for ResultView {
     const NOUN: &'static str = "result";
+    const ID: &'static str = "job_id";
     const COLUMNS: &'static [Column<Self>] = &[
         column("job_id", "JOB", Field::Count(|it| it.job_id.0)),
         column("workflow_id", "WORKFLOW", Field::Count(|it| it.workflow_id.0)),
@@ -110,6 +113,7 @@ impl View for ResultView {
 
 impl View for FileView {
     const NOUN: &'static str = "file";
+    const ID: &'static str = "path";
     const COLUMNS: &'static [Column<Self>] = &[
         column("id", "ID", Field::Count(|it| it.id)),
         column("name", "NAME", Field::Text(|it| Some(&it.name))),
@@ -129,6 +133,7 @@ impl View for FileView {
 
 impl View for UserDataView {
     const NOUN: &'static str = "value";
+    const ID: &'static str = "name";
     const COLUMNS: &'static [Column<Self>] = &[
         column("id", "ID", Field::Count(|it| it.id)),
         column("name", "NAME", Field::Text(|it| Some(&it.name))),
@@ -143,6 +148,7 @@ impl View for UserDataView {
 
 impl View for SnapshotFileView {
     const NOUN: &'static str = "snapshot";
+    const ID: &'static str = "path";
     const COLUMNS: &'static [Column<Self>] = &[
         column("path", "PATH", Field::Text(|it| Some(&it.path))),
         column("place", "PLACE", Field::Text(|it| Some(it.place.as_str()))),

@@ -28,6 +28,8 @@ pub(crate) fn status() -> Vec<Response> {
         database: ":memory:".to_owned(),
         in_memory: true,
         read_only: false,
+        log: "stderr".to_owned(),
+        unit: None,
         node: NodeResources::default(),
         running_workflows: 0,
         jobs: JobCounts::default(),

@@ -36,7 +36,8 @@ impl Script {
         Self { dir, server }
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Returns where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
         self.path("s")
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use crate::cli::serve::spill_dir;
-use crate::config::{self, ConfigError};
+use crate::cli::serve::spill_places;
+use crate::config;
 use crate::snapshot::listing;
 
 /// Which snapshots to tell of.
@@ -30,17 +30,14 @@ pub(super) enum Which {
 
 /// Prints what `torcctl snapshot` asks for.
 pub(super) fn tell(which: Which) -> anyhow::Result<()> {
-    let places = |named: Option<PathBuf>| {
-        Ok::<_, ConfigError>(config::spill_places(spill_dir(named.as_deref())?))
-    };
     let views = match which {
         Which::List { target, spill_dir } => {
-            listing::list(&config::absolute(&target)?, &places(spill_dir)?)?
+            listing::list(&config::absolute(&target)?, &spill_places(spill_dir.as_deref())?)?
         }
         Which::Verify { files } => listing::check(
             &files.iter().map(|path| config::absolute(path)).collect::<Result<Vec<_>, _>>()?,
         ),
-        Which::Remains { spill_dir } => listing::left(&places(spill_dir)?),
+        Which::Remains { spill_dir } => listing::left(&spill_places(spill_dir.as_deref())?),
     };
     let mut stdout = std::io::stdout().lock();
     for view in views {

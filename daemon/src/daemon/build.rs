@@ -3,24 +3,27 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use torc_protocol::time::Timestamp;
 
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Pace};
 use crate::daemon::begun::JOURNAL_NAME;
 use crate::daemon::database::{Opened, purpose};
 use crate::daemon::start_error::{FAILED, StartError};
-use crate::dispatcher::input::{DispatcherHandle, Input, StopRequest};
+use crate::daemon::surroundings::Voice;
+use crate::dispatcher::input::{DispatcherHandle, Input, StopRequest, Stopping};
 use crate::dispatcher::restore::Unfinished;
 use crate::dispatcher::{Parts, thread};
 use crate::handlers::shutdown::ShutdownSender;
 use crate::handlers::{Handlers, Identity, Writing};
 use crate::lines::Lines;
 use crate::nodes::{LocalNode, NodeEvent, local};
-use crate::server::Listening;
+use crate::notify::Notifier;
+use crate::notify::pulse::Pulse;
+use crate::server::socket::Listening;
 use crate::snapshot::snapshotter::{self, SnapshotHandle, Snapshotter};
 use crate::snapshot::source::Source;
 use crate::snapshot::spill::Spill;
@@ -41,6 +44,12 @@ pub(super) struct Built {
     pub(super) private: bool,
     /// It lives only to bring home what was left.
     pub(super) recover: bool,
+    /// Where the database is, in words.
+    pub(super) database: String,
+    /// How a supervisor is told how it is.
+    pub(super) notifier: Notifier,
+    /// What tells that as long as it serves, if there is somebody to tell.
+    pub(super) pulse: Option<JoinHandle<()>>,
 }
 
 /// What owns the truth; nothing in a daemon that only reads.
@@ -57,9 +66,13 @@ pub(super) struct CoreWriting {
     pub(super) residence: Residence,
     pub(super) snapshots: SnapshotHandle,
     pub(super) snapshotter: JoinHandle<()>,
+    /// How many of them are kept and how often one is taken, from now on.
+    pub(super) pace: watch::Sender<Pace>,
     /// How to save elsewhere what would be gone; none for a database on disk.
     pub(super) spill: Option<Spill>,
     pub(super) stdout: Lines,
+    /// Notified when something was recorded.
+    pub(super) changed: Arc<Notify>,
     pub(super) snapshot_timeout: std::time::Duration,
 }
 
@@ -70,7 +83,25 @@ pub(super) struct Front {
     pub(super) server: JoinHandle<()>,
 }
 
+impl CoreWriting {
+    /// Tells a supervisor from now on how we are, if there is one.
+    fn pulse(&self, notifier: &Notifier, in_memory: bool) -> Option<JoinHandle<()>> {
+        let pulse = Pulse {
+            dispatcher: self.dispatcher.clone(),
+            snapshots: self.snapshots.clone(),
+            changed: self.changed.clone(),
+            in_memory,
+        };
+        notifier.is_heard().then(|| tokio::spawn(pulse.run(notifier.clone())))
+    }
+}
+
 impl Core {
+    /// Returns the way to the dispatcher, if there is one.
+    pub(super) fn dispatcher(&self) -> Option<DispatcherHandle> {
+        self.writing.as_ref().map(|writing| writing.dispatcher.clone())
+    }
+
     /// Takes a snapshot, and does not wait for it.
     pub(super) fn trigger_snapshot(&self) {
         if let Some(writing) = &self.writing {
@@ -100,7 +131,7 @@ pub(super) fn build(
     mut opened: Opened,
     listening: Listening,
     shutdown: ShutdownSender,
-    stdout: &Lines,
+    voice: &Voice,
 ) -> Result<Built, StartError> {
     let host = sys::host::host_name().map_err(StartError::system("name this host"))?;
     let identity = Identity {
@@ -108,11 +139,13 @@ pub(super) fn build(
         in_memory: opened.home.is_memory(),
         host: host.clone(),
         started_at: Timestamp::now(),
+        log: voice.log.place.to_string(),
+        unit: voice.unit.clone(),
     };
     let (private, recover) = (config.lifeline, config.recover);
     let writing = match &config.database {
         Database::ReadOnly(_) => None,
-        _ => Some(build_writing(config, &opened, host, stdout)?),
+        _ => Some(build_writing(config, &opened, host, &voice.stdout)?),
     };
     let residence = match &writing {
         Some(writing) => writing.residence.clone(),
@@ -137,8 +170,18 @@ pub(super) fn build(
         shutdown,
         identity,
     };
+    let database = handlers.residence.describe();
     let front = build_front(listening, handlers);
-    Ok(Built { core: Core { writing }, front, opened, private, recover })
+    let notifier = voice.notifier.clone();
+    let pulse = match &writing {
+        Some(writing) => writing.pulse(&notifier, opened.home.is_memory()),
+        None => {
+            notifier.ready(&format!("{database} is served for reading only"));
+            None
+        }
+    };
+    let core = Core { writing };
+    Ok(Built { core, front, opened, private, recover, database, notifier, pulse })
 }
 
 fn build_writing(
@@ -148,14 +191,10 @@ fn build_writing(
     stdout: &Lines,
 ) -> Result<CoreWriting, StartError> {
     let store = Writer::open(&opened.home, opened.load.as_deref())?;
-    let author = Author {
-        instance: store.instance().to_owned(),
-        host: host.clone(),
-        boot_id: sys::host::boot_id().map_err(StartError::system("name this boot"))?,
-        pid: std::process::id(),
-    };
+    let author = author(&store, &host)?;
     let residence = Residence::open(&opened.home, &opened.staging)?;
     let wish = Arc::new(Notify::new());
+    let changed = Arc::new(Notify::new());
     let (inputs, receiver) = channel();
     let journal = opened.staging.join(JOURNAL_NAME);
     let dispatcher = DispatcherHandle::new(inputs);
@@ -170,7 +209,7 @@ fn build_writing(
     };
     if config.recover {
         // Before there is a worker that could be given a job.
-        let stop = StopRequest { cancel_waiting: false, grace: None, ended: None };
+        let stop = StopRequest { jobs: Stopping::Terminate, grace: None, ended: None };
         dispatcher.send(Input::Stop(stop));
     }
     let node = LocalNode::new(start_worker().map_err(StartError::system("start a worker"))?);
@@ -188,6 +227,7 @@ fn build_writing(
             let wish = wish.clone();
             Box::new(move || wish.notify_one())
         },
+        changed: changed.clone(),
     };
     let begun = opened.begun.attempts.clone();
     let dispatcher_gone = thread::start(parts, receiver, unfinished, begun).map_err(|error| {
@@ -202,6 +242,7 @@ fn build_writing(
         places: config.spill,
         home: opened.home.file(),
     });
+    let (pace, paces) = watch::channel(config.pace);
     let (snapshotter, snapshots) = Snapshotter::new(snapshotter::Parts {
         dispatcher: dispatcher.clone(),
         source,
@@ -209,8 +250,7 @@ fn build_writing(
         target: config.snapshot,
         last: opened.there.clone(),
         database: residence.clone(),
-        keep: config.keep,
-        interval: config.interval,
+        pace: paces,
         stdout: stdout.clone(),
     });
     tokio::spawn(save_on(wish, snapshots.clone()));
@@ -221,9 +261,21 @@ fn build_writing(
         residence,
         snapshots,
         snapshotter: tokio::spawn(snapshotter.run()),
+        pace,
         spill,
         stdout: stdout.clone(),
+        changed,
         snapshot_timeout: config.snapshot_timeout,
+    })
+}
+
+/// Returns who we are in the record.
+fn author(store: &Writer, host: &str) -> Result<Author, StartError> {
+    Ok(Author {
+        instance: store.instance().to_owned(),
+        host: host.to_owned(),
+        boot_id: sys::host::boot_id().map_err(StartError::system("name this boot"))?,
+        pid: std::process::id(),
     })
 }
 

@@ -7,14 +7,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use torc_protocol::paths;
+use torc_protocol::request::RunningJobs;
 use torc_protocol::response::SnapshotProgress;
 use torc_protocol::time::Span;
 use torc_protocol::view::{Kept, SnapshotFailure, SnapshotPhase};
 use torc_protocol::worker::WorkerRequest;
 
 use crate::daemon::build::{Built, CoreWriting, Front};
-use crate::dispatcher::input::{Input, StopRequest};
+use crate::dispatcher::input::{Input, StopRequest, Stopping};
 use crate::handlers::shutdown::ShutdownRequest;
+use crate::notify::Notifier;
 use crate::signals::{Signals, Wish};
 use crate::snapshot::lease::Lease;
 use crate::snapshot::remains::Remain;
@@ -38,8 +40,10 @@ const CLOSING: Duration = Duration::from_secs(10);
 pub(super) struct End {
     /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say.
     pub(super) grace: Option<Span>,
-    /// Who asked for it, if it was a client.
-    pub(super) client: Option<ShutdownRequest>,
+    /// What becomes of those that run.
+    pub(super) running: RunningJobs,
+    /// The clients who want to know how it ends.
+    pub(super) clients: Vec<ShutdownRequest>,
 }
 
 /// Ends the daemon and returns its exit code.
@@ -49,14 +53,26 @@ pub(super) async fn end(
     signals: &mut Signals,
     shutdowns: &mut mpsc::UnboundedReceiver<ShutdownRequest>,
 ) -> u8 {
-    let Built { core, front, mut opened, private, recover } = built;
-    let mut hurry = Hurry { signals, shutdowns, clients: end.client.into_iter().collect() };
+    let Built { core, front, mut opened, private, recover, notifier, pulse, .. } = built;
+    if let Some(pulse) = pulse {
+        pulse.abort();
+    }
+    let mut hurry = Hurry { signals, shutdowns, clients: end.clients, notifier };
     let Some(mut writing) = core.writing else {
+        hurry.notifier.stopping("ending");
         hurry.tell(&SnapshotProgress::Nothing);
         goodbye(front, hurry.clients).await;
         return DONE;
     };
-    stop_jobs(&writing, private, end.grace, &mut hurry).await;
+    let jobs = match end.running {
+        _ if private => Stopping::Cancel,
+        RunningJobs::Again => Stopping::Interrupt,
+        RunningJobs::Stop | RunningJobs::Wait => Stopping::Terminate,
+    };
+    let to_stop = jobs_to_stop(&writing).await;
+    tracing::info!("{to_stop}");
+    hurry.notifier.stopping(&to_stop);
+    stop_jobs(&writing, jobs, end.grace, &mut hurry).await;
     hurry.tell(&SnapshotProgress::Limit(writing.snapshot_timeout.into()));
     let saved = save(&writing, &mut hurry).await;
     let hung = matches!(saved, Err(Unsaved { hung: true, .. }));
@@ -91,6 +107,11 @@ pub(super) async fn end(
         Ok(last) => last.clone(),
         Err(failure) => SnapshotProgress::Failed(failure.clone()),
     });
+    let _more_time = hurry.notifier.extend(3 * GOODBYE + CLOSING);
+    hurry.notifier.status(match &outcome {
+        Ok(_) => "all is saved",
+        Err(_) => "the record is NOT at its place, see the log",
+    });
     goodbye(front, hurry.clients).await;
     close(writing).await;
     opened.let_staging_go();
@@ -104,6 +125,8 @@ struct Hurry<'a> {
     shutdowns: &'a mut mpsc::UnboundedReceiver<ShutdownRequest>,
     /// The clients who want to know how it ends.
     clients: Vec<ShutdownRequest>,
+    /// The supervisor, who may end us when it hears nothing.
+    notifier: Notifier,
 }
 
 impl Hurry<'_> {
@@ -126,6 +149,9 @@ impl Hurry<'_> {
     }
 
     fn tell(&self, progress: &SnapshotProgress) {
+        if let SnapshotProgress::Phase(phase) = progress {
+            self.notifier.status(&format!("final snapshot: {phase}"));
+        }
         for client in &self.clients {
             // It may have gone.
             let _ = client.progress.send(progress.clone());
@@ -133,24 +159,38 @@ impl Hurry<'_> {
     }
 }
 
+/// Returns what there is to stop, in words.
+async fn jobs_to_stop(writing: &CoreWriting) -> String {
+    let totals = writing.dispatcher.ask(|reply| Input::Totals { reply });
+    let running = timeout(GOODBYE, totals).await.map(|totals| totals.map(|it| it.jobs.running));
+    match running {
+        Ok(Ok(0)) => "ending, no job runs".to_owned(),
+        Ok(Ok(1)) => "stopping 1 job".to_owned(),
+        Ok(Ok(more)) => format!("stopping {more} jobs"),
+        _ => "stopping the jobs".to_owned(),
+    }
+}
+
 /// Stops the jobs, and returns when none is left.
 async fn stop_jobs(
     writing: &CoreWriting,
-    cancel_waiting: bool,
+    jobs: Stopping,
     grace: Option<Span>,
     hurry: &mut Hurry<'_>,
 ) {
     let (sender, mut ended) = oneshot::channel();
-    let stop = StopRequest { cancel_waiting, grace, ended: Some(sender) };
+    let stop = StopRequest { jobs, grace, ended: Some(sender) };
     writing.dispatcher.send(Input::Stop(stop));
-    let mut limit = Instant::now() + grace.map_or(DEFAULT_GRACE, Duration::from) + SLACK;
+    let patience = grace.map_or(DEFAULT_GRACE, Duration::from) + SLACK;
+    let _more_time = hurry.notifier.extend(patience + SLACK);
+    let mut limit = Instant::now() + patience;
     let mut killed = false;
     loop {
         tokio::select! {
             _ = &mut ended => break,
             grace = hurry.wanted() => {
                 limit = limit.min(Instant::now() + Duration::from(grace) + SLACK);
-                let stop = StopRequest { cancel_waiting, grace: Some(grace), ended: None };
+                let stop = StopRequest { jobs, grace: Some(grace), ended: None };
                 writing.dispatcher.send(Input::Stop(stop));
             }
             () = sleep_until(limit) => {
@@ -178,6 +218,7 @@ struct Unsaved {
 /// Takes the final snapshot, and returns what the clients are to be told last.
 async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<SnapshotProgress, Unsaved> {
     let mut progress = writing.snapshots.request(None);
+    let _more_time = hurry.notifier.extend(writing.snapshot_timeout + SLACK);
     let limit = Instant::now() + writing.snapshot_timeout;
     let mut phase = SnapshotPhase::Waiting;
     loop {
@@ -198,7 +239,7 @@ async fn save(writing: &CoreWriting, hurry: &mut Hurry<'_>) -> Result<SnapshotPr
                 format!("not on disk after {} s", writing.snapshot_timeout.as_secs())
             }
             wish = hurry.signals.next() => match wish {
-                Wish::Snapshot => continue,
+                Wish::Snapshot | Wish::Finish | Wish::Reload => continue,
                 Wish::End => "given up on a second request to end".to_owned(),
             },
             Some(request) = hurry.shutdowns.recv() => {
@@ -225,6 +266,8 @@ fn incomplete(writing: &CoreWriting, reason: String) -> SnapshotFailure {
 /// Saves a database in memory elsewhere, or else lets it stay where it is, and returns where; none
 /// for one on disk, and for one that is lost.
 async fn rescue(writing: &mut CoreWriting, home: &mut Home, hurry: &mut Hurry<'_>) -> Option<Kept> {
+    hurry.notifier.status("the final snapshot FAILED and is saved elsewhere");
+    let _more_time = hurry.notifier.extend(writing.snapshot_timeout + SLACK);
     // The snapshot that hangs is left behind.
     writing.snapshotter.abort();
     let mut spill = writing.spill.take()?;

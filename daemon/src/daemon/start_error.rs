@@ -5,7 +5,8 @@
 use std::fmt;
 use std::io;
 
-use crate::server::ListenError;
+use crate::notify::activation::ActivationError;
+use crate::server::socket::ListenError;
 use crate::snapshot::lease::LeaseError;
 use crate::snapshot::load::LoadError;
 use crate::store::home::OpenError;
@@ -41,6 +42,15 @@ impl StartError {
         self
     }
 
+    /// Returns all of it as one line of a log.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}; hint: {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// Returns what makes an error of the system's refusal to do `what`.
     pub fn system(what: &'static str) -> impl Fn(io::Error) -> Self {
         move |error| Self::new(FAILED, format!("cannot {what}: {error}"))
@@ -64,9 +74,19 @@ impl From<ListenError> for StartError {
         match error {
             ListenError::InUse { .. } => Self::new(IN_USE, error.to_string())
                 .hint("use it, end it with `torcctl daemon stop`, or name another `--socket`"),
+            ListenError::NotOurs { .. } => Self::new(USAGE, error.to_string()).hint(
+                "a good place is `ListenStream=%t/torc/torcd.sock` with `DirectoryMode=0700`",
+            ),
             ListenError::Io { .. } => Self::new(USAGE, error.to_string())
                 .hint("name another place with `--socket PATH` or TORC_SOCKET"),
         }
+    }
+}
+
+impl From<ActivationError> for StartError {
+    fn from(error: ActivationError) -> Self {
+        Self::new(USAGE, error.to_string())
+            .hint("the unit needs one `ListenStream=` with the path of a socket, and no other")
     }
 }
 

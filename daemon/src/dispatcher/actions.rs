@@ -50,6 +50,7 @@ impl Dispatcher {
             Action::Fire { workflow, hook } => self.fire(workflow, hook)?,
             Action::StopHook { workflow, hook } => self.stop_action(workflow, hook),
             Action::Stop { job, attempt } => self.stop_attempt(job, attempt),
+            Action::Withdraw { job, attempt } => self.withdraw(job, attempt),
             Action::Finish(key, finish, counts) => self.finish(key, finish, counts, now)?,
         }
         Ok(())
@@ -203,6 +204,7 @@ impl Dispatcher {
         self.turn.requests.push(WorkerRequest::Forget { workflow: id });
         self.bus.add(id, now, EventKind::WorkflowFinished { status, counts });
         self.active.remove(&id);
+        self.note_freed(counts.total);
         Ok(())
     }
 
@@ -221,6 +223,9 @@ impl Dispatcher {
                 }
                 AttemptChange::Ended(pid, result) => {
                     attempt::put_result(connection, id, &self.host, pid, &result)?;
+                    if result.stopped == Some(StopCause::Again) {
+                        job::discount_attempt(connection, id.job)?;
+                    }
                     output::put(connection, id, StreamKind::Stdout, &result.stdout)?;
                     output::put(connection, id, StreamKind::Stderr, &result.stderr)?;
                     if let Some(stamps) = &result.files {
@@ -233,6 +238,9 @@ impl Dispatcher {
     }
 
     fn write_jobs(&mut self) -> SqlResult<()> {
+        for id in std::mem::take(&mut self.turn.to_fire) {
+            action::set_fired(self.store.writing()?, id, false)?;
+        }
         if self.turn.jobs.is_empty() {
             return Ok(());
         }

@@ -116,7 +116,10 @@ impl Dispatcher {
             return_code: None,
         });
         change.status = status_of(state);
-        change.return_code = Some(result.return_code());
+        if result.stopped != Some(StopCause::Again) {
+            // By which the next attempt is told what to recover from.
+            change.return_code = Some(result.return_code());
+        }
     }
 
     /// Ends what the worker had, and starts another unless we are ending, or this one never was
@@ -144,8 +147,10 @@ impl Dispatcher {
                 None => (*id, began(id).then(Timestamp::now)),
             })
             .collect();
+        let cause = self.cause_of_loss();
         for (id, began_at) in lost {
-            self.finished(id, lost_result(reason, began_at));
+            let result = lost_result(reason, began_at);
+            self.finished(id, AttemptResult { stopped: cause, ..result });
         }
         if self.stop.is_some() {
             return;
@@ -195,6 +200,7 @@ fn outcome_of(result: &AttemptResult) -> Outcome {
         (_, Some(StopCause::Timeout)) => Outcome::TimedOut,
         (Ending::Withdrawn, _) => Outcome::Withdrawn,
         (_, Some(StopCause::OutOfMemory)) => Outcome::Failure,
+        (_, Some(StopCause::Again)) => Outcome::Interrupted,
         (
             _,
             Some(

@@ -7,11 +7,10 @@ use torc_protocol::result::StopCause;
 use torc_protocol::status::JobStatus;
 use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::view::{SnapshotFailure, SnapshotView};
-use torc_protocol::worker::WorkerRequest;
 
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::actions::job_counts;
-use crate::dispatcher::input::{Reply, StopRequest, Totals};
+use crate::dispatcher::input::{Reply, Totals};
 use crate::dispatcher::submission::is_ending;
 use crate::dispatcher::turn::{Turn, not_recorded, not_recorded_since};
 use crate::engine::job::{JobKey, State, WorkflowKey};
@@ -93,7 +92,12 @@ impl Dispatcher {
     }
 
     pub(super) fn totals(&mut self, reply: Reply<Totals>) {
-        let mut totals = Totals { changes: self.store.changes(), ..Totals::default() };
+        let mut totals = Totals {
+            changes: self.store.changes(),
+            held: self.hold.is_some(),
+            broken: self.broken.is_some(),
+            ..Totals::default()
+        };
         for key in self.engine.running() {
             totals.workflows += 1;
             let Some(counts) = self.engine.counts(key) else { continue };
@@ -159,29 +163,6 @@ impl Dispatcher {
         if let Err(error) = stored {
             tracing::warn!("cannot record what became of snapshot {generation}: {error}");
         }
-    }
-
-    pub(super) fn stop(&mut self, request: StopRequest) {
-        let drafts: Vec<WorkflowId> = self.drafts.keys().copied().collect();
-        drafts.into_iter().for_each(|id| self.drop_draft(id));
-        if request.cancel_waiting {
-            self.cancel_everything(StopCause::Shutdown, request.grace);
-        } else {
-            for active in self.active.values_mut() {
-                active.cause = StopCause::Shutdown;
-                active.grace = request.grace;
-                active.canceled.clear();
-            }
-            self.engine.stop(&mut self.turn.actions);
-        }
-        self.turn.requests.push(WorkerRequest::Stop {
-            attempts: Vec::new(),
-            cause: StopCause::Shutdown,
-            grace: request.grace,
-        });
-        self.parked.clear();
-        let earlier = self.stop.take().and_then(|stop| stop.ended);
-        self.stop = Some(StopRequest { ended: request.ended.or(earlier), ..request });
     }
 }
 

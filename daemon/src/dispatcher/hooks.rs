@@ -4,7 +4,7 @@
 
 use torc_protocol::event::EventKind;
 use torc_protocol::id::{AttemptId, AttemptNumber, JobId, WorkflowId};
-use torc_protocol::result::{AttemptResult, Ending};
+use torc_protocol::result::{AttemptResult, Ending, StopCause};
 use torc_protocol::spec::{ActionSpec, JobSettings, Trigger as When};
 use torc_protocol::status::JobStatus;
 use torc_protocol::time::Timestamp;
@@ -90,7 +90,7 @@ impl Dispatcher {
         one.attempts += 1;
         one.fired = true;
         let attempt = AttemptId { job: one.id, number: AttemptNumber(one.attempts) };
-        action::set_fired(self.store.writing()?, attempt.job)?;
+        action::set_fired(self.store.writing()?, attempt.job, true)?;
         let task = job::task(self.store.reading(), attempt.job)?;
         self.note_action(attempt, id, JobStatus::Pending, None);
         let flight = InFlight {
@@ -143,6 +143,13 @@ impl Dispatcher {
             let kind =
                 EventKind::ActionFinished { job_id, name, status, return_code: code, reason };
             self.bus.add(id, result.finished_at, kind);
+        }
+        let is_to_go_on = self.active.get(&id).is_some_and(|one| one.cause == StopCause::Again);
+        if result.stopped == Some(StopCause::Again) && is_to_go_on {
+            // To the engine it runs until we end, so that its workflow is left for the next torcd.
+            self.note_action(attempt, id, JobStatus::Blocked, None);
+            self.turn.to_fire.push(attempt.job);
+            return;
         }
         self.note_action(attempt, id, status, Some(code));
         self.engine.hook_ended(key, hook, &mut self.turn.actions);

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use torc_protocol::event::Event;
 use torc_protocol::id::{Generation, WorkflowId};
 use torc_protocol::request::{
@@ -11,6 +11,7 @@ use torc_protocol::request::{
 use torc_protocol::response::{
     Canceled, Deleted, Disabled, ErrorCode, Explanation, RequestError, Submitted,
 };
+use torc_protocol::result::StopCause;
 use torc_protocol::spec::{JobSpec, WorkflowSpec};
 use torc_protocol::time::Span;
 use torc_protocol::view::{JobCounts, SnapshotFailure, SnapshotView, WorkflowView};
@@ -149,6 +150,13 @@ pub enum Input {
     },
     /// Something happened at the node.
     Node(NodeEvent),
+    /// Start nothing from now on, and let go on what runs.
+    Hold {
+        /// Told what is left, whenever that changes.
+        left: LeftSender,
+    },
+    /// Start jobs again: nobody waits for the end of those that run any more.
+    GoOn,
     /// End all attempts and start none.
     Stop(StopRequest),
     /// Close the database. The last input of all.
@@ -189,13 +197,50 @@ pub struct Totals {
     pub jobs: JobCounts,
     /// Transactions so far.
     pub changes: u64,
+    /// Nothing is started, and the daemon ends when nothing runs any more.
+    pub held: bool,
+    /// Nothing is recorded any more, and all jobs are stopped.
+    pub broken: bool,
+}
+
+/// What is left of the attempts that ran when the daemon was told to hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// So many are known to run.
+    pub running: u64,
+    /// None is left at all.
+    pub ended: bool,
+}
+
+/// Where it is told.
+pub type LeftSender = watch::Sender<Left>;
+
+/// What becomes of jobs when the daemon stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopping {
+    /// Those that run are terminated, the others are left for a later daemon.
+    Terminate,
+    /// All are left for a later daemon: those that run are stopped, and run again there.
+    Interrupt,
+    /// Those that run are terminated, the others are canceled: nobody would go on with them.
+    Cancel,
+}
+
+impl Stopping {
+    /// Returns why attempts are stopped.
+    pub(super) fn cause(self) -> StopCause {
+        match self {
+            Self::Terminate | Self::Cancel => StopCause::Shutdown,
+            Self::Interrupt => StopCause::Again,
+        }
+    }
 }
 
 /// An order to stop.
 #[derive(Debug)]
 pub struct StopRequest {
-    /// Cancel the jobs that have not started, instead of leaving them for a later daemon.
-    pub cancel_waiting: bool,
+    /// What becomes of jobs. The first order counts.
+    pub jobs: Stopping,
     /// How long from SIGTERM to SIGKILL, instead of what each job's settings say.
     pub grace: Option<Span>,
     /// Told when no attempt is left.

@@ -15,8 +15,8 @@
 //!   snapshotter ask; `admission`: what may be submitted; `activation`: to the engine with it.
 //! - `copying`: copies of a database that only its owner can read, between the turns.
 //! - `hooks`: what a workflow has done beside its jobs.
-//! - `moving`: the database, to where there is room.
-//! - `silence`: a worker that does not do as it is told.
+//! - `moving`: the database, to where there is room; `removing`: what is in it, and the room for it.
+//! - `stopping`: the end of all attempts; `silence`: a worker that does not do as it is told.
 //! - `thread`: where it runs; `restore`: what an earlier daemon left unfinished.
 
 mod actions;
@@ -30,9 +30,11 @@ mod hooks;
 pub mod input;
 mod jobs;
 mod moving;
+mod removing;
 mod restart;
 pub mod restore;
 mod silence;
+mod stopping;
 mod submission;
 #[cfg(test)]
 mod tests;
@@ -44,10 +46,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use torc_protocol::id::{AttemptId, JobId, WorkflowId};
 use torc_protocol::result::StopCause;
 use torc_protocol::spec::{JobContext, JobSettings, TimeLimit};
@@ -55,7 +58,8 @@ use torc_protocol::time::{Span, Timestamp};
 use torc_protocol::worker::{LaneId, WorkerRequest};
 
 use crate::dispatcher::copying::CopyRequest;
-use crate::dispatcher::input::{Input, StopRequest};
+use crate::dispatcher::input::{Input, LeftSender, StopRequest};
+use crate::dispatcher::removing::Slack;
 use crate::dispatcher::silence::Silence;
 use crate::dispatcher::submission::Draft;
 use crate::dispatcher::turn::Turn;
@@ -96,6 +100,8 @@ pub struct Parts {
     pub mover: Mover,
     /// Asks for a snapshot, and does not wait for it.
     pub save: Box<dyn Fn() + Send>,
+    /// Notified when something was recorded, or is not going to be.
+    pub changed: Arc<Notify>,
 }
 
 /// The loop and all that it owns.
@@ -109,6 +115,7 @@ pub(crate) struct Dispatcher {
     start_worker: StartWorker,
     journal: PathBuf,
     save: Box<dyn Fn() + Send>,
+    changed: Arc<Notify>,
     /// The worker has said that it is ready, and is not gone.
     worker_ready: bool,
     /// There will be none any more.
@@ -123,12 +130,17 @@ pub(crate) struct Dispatcher {
     copies: VecDeque<CopyRequest>,
     /// Submissions that are still to be removed from the database.
     given_up: Vec<WorkflowId>,
+    slack: Slack,
+    /// A large workflow has left memory to give back.
+    has_freed: bool,
     in_flight: HashMap<AttemptId, InFlight>,
     /// The lanes of actions are counted down, those of the engine up.
     last_action_lane: LaneId,
     silence: Silence,
     /// What the present turn has collected.
     turn: Turn,
+    /// Whom to tell what still runs, while nothing is started because of that.
+    hold: Option<LeftSender>,
     /// Set once the daemon is ending.
     stop: Option<StopRequest>,
     /// Set once a commit has failed: what follows would not be recorded.
@@ -194,6 +206,7 @@ impl Dispatcher {
             journal: parts.journal,
             mover: parts.mover,
             save: parts.save,
+            changed: parts.changed,
             worker_ready: false,
             no_worker: false,
             parked: Vec::new(),
@@ -203,10 +216,13 @@ impl Dispatcher {
             drafts: HashMap::new(),
             copies: VecDeque::new(),
             given_up: Vec::new(),
+            slack: Slack::default(),
+            has_freed: false,
             in_flight: HashMap::new(),
             last_action_lane: LaneId::MAX,
             silence: Silence::default(),
             turn: Turn::default(),
+            hold: None,
             stop: None,
             broken: None,
             epoch: Instant::now(),
@@ -218,7 +234,11 @@ impl Dispatcher {
         let end = loop {
             let next = match self.copies.pop_front() {
                 Some(request) => self.copy_between_turns(request, inputs),
-                None => self.run_turn(inputs, self.patience()),
+                None => {
+                    let next = self.run_turn(inputs, self.patience());
+                    self.give_back();
+                    next
+                }
             };
             if let ControlFlow::Break(end) = next {
                 break end;
@@ -258,7 +278,7 @@ impl Dispatcher {
     fn patience(&self) -> Duration {
         let due = match &self.broken {
             Some(_) => self.silence.until(),
-            None if !self.given_up.is_empty() => return Duration::ZERO,
+            None if self.has_to_tidy() => return Duration::ZERO,
             None => self.engine.next_due().into_iter().chain(self.silence.until()).min(),
         };
         due.map_or(IDLE, |due| Duration::from_micros(due.saturating_sub(self.moment())))
@@ -304,6 +324,8 @@ impl Dispatcher {
             Input::EndSnapshot { generation, outcome } => self.end_snapshot(generation, &outcome),
             Input::Copy { into, reply } => self.copies.push_back(CopyRequest { into, reply }),
             Input::Node(event) => self.node_event(event),
+            Input::Hold { left } => self.hold(left),
+            Input::GoOn => self.go_on(),
             Input::Stop(request) => self.stop(request),
             // Ends the turn before it gets here.
             Input::Close { .. } => {}
@@ -322,9 +344,13 @@ impl Dispatcher {
             self.engine.tick(now, &mut self.turn.actions);
             self.engine.schedule(now, &mut self.turn.actions);
             let recorded = self.record();
+            let before = self.store.changes();
             let committed = recorded.and_then(|()| self.store.commit());
             if let Err(error) = committed {
                 self.break_off(&self.store.explain(&error));
+            }
+            if self.store.changes() != before {
+                self.changed.notify_one();
             }
         }
         let turn = std::mem::take(&mut self.turn);
@@ -354,6 +380,7 @@ impl Dispatcher {
         self.broken = Some(reason.to_owned());
         self.bus.cut_all();
         self.stop_all_attempts(None);
+        self.changed.notify_one();
         (self.save)();
     }
 
@@ -370,17 +397,6 @@ impl Dispatcher {
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// Answers whoever waits for the end of all attempts, once they have ended.
-    fn answer_stop(&mut self) {
-        if self.in_flight.is_empty()
-            && let Some(stop) = &mut self.stop
-            && let Some(ended) = stop.ended.take()
-        {
-            // The daemon may have stopped waiting.
-            let _ = ended.send(());
         }
     }
 

@@ -14,6 +14,7 @@ use torc_protocol::view::{JobView, WorkflowView};
 
 use crate::dispatcher::Dispatcher;
 use crate::dispatcher::activation::Prepared;
+use crate::dispatcher::removing::Slack;
 use crate::engine::job::{Job, State};
 use crate::store::sql::{SqlError, SqlResult};
 use crate::store::tables::job::JobState;
@@ -62,6 +63,7 @@ impl Dispatcher {
         begun: &HashSet<AttemptId>,
     ) -> Result<usize, RestoreError> {
         self.given_up = workflow::hidden(self.store.reading())?;
+        self.slack = Slack::Unknown;
         let unfinished = workflow::unfinished(self.store.reading())?;
         let count = unfinished.len();
         self.record_begun(begun)?;

@@ -28,9 +28,6 @@ use crate::store::tables::file::{self, FileKey};
 use crate::store::tables::user_data::{self, UserDataKey};
 use crate::store::tables::{job, settings, workflow};
 
-/// So many jobs of a submission that was given up are removed in one turn: the others wait as long.
-const SLICE: usize = 2_000;
-
 /// A submission that has not ended.
 pub(super) struct Draft {
     spec: WorkflowSpec,
@@ -283,17 +280,6 @@ impl Dispatcher {
         if self.drafts.remove(&id).is_some() {
             self.given_up.push(id);
         }
-    }
-
-    /// Removes a part of what was given up from the database. The next daemon goes on with what is
-    /// left of it.
-    pub(super) fn remove_given_up(&mut self) -> SqlResult<()> {
-        let Some(id) = self.given_up.last().copied() else { return Ok(()) };
-        let connection = self.store.writing()?;
-        if workflow::delete_some(connection, id, SLICE)? {
-            self.given_up.pop();
-        }
-        Ok(())
     }
 
     /// Refuses while the daemon is ending, or cannot record.

@@ -6,8 +6,10 @@ mod attempts;
 mod broken;
 mod copying;
 mod ending;
+mod holding;
 mod hooks;
 mod jobs;
+mod removing;
 mod restarting;
 mod restoring;
 mod submitting;
@@ -86,6 +88,7 @@ impl DispatcherTest {
             host: "here".to_owned(),
             socket: "/run/torcd.sock".to_owned(),
             mover: Mover::new(home, residence, purpose),
+            changed: std::sync::Arc::default(),
             save: Box::new(move || {
                 counted.fetch_add(1, Ordering::Relaxed);
             }),
@@ -279,6 +282,10 @@ fn words(request: &WorkerRequest) -> String {
         WorkerRequest::Stop { attempts, cause, .. } => {
             let attempts: Vec<_> = attempts.iter().map(ToString::to_string).collect();
             format!("stop {}: {cause:?}", attempts.join(" ")).to_lowercase()
+        }
+        WorkerRequest::Withdraw { attempts, .. } => {
+            let attempts: Vec<_> = attempts.iter().map(ToString::to_string).collect();
+            format!("withdraw {}", attempts.join(" "))
         }
         WorkerRequest::Tail { .. } => "tail".to_owned(),
         WorkerRequest::Drain { .. } => "drain".to_owned(),

@@ -45,6 +45,8 @@ pub(super) struct Turn {
     pub(super) actions: Vec<Action>,
     pub(super) jobs: HashMap<JobId, JobChange>,
     pub(super) attempts: HashMap<AttemptId, AttemptChange>,
+    /// Actions that were stopped, for the next torcd to do them.
+    pub(super) to_fire: Vec<JobId>,
     /// Workflows whose counts have changed otherwise than through `jobs`.
     pub(super) changed: HashSet<WorkflowId>,
     /// How many jobs were canceled one by one, which is told in one event.

@@ -47,6 +47,13 @@ pub enum Action {
         /// Which of its attempts.
         attempt: u32,
     },
+    /// Take an attempt back from the worker if it has not started there; else it goes on.
+    Withdraw {
+        /// Which job.
+        job: JobKey,
+        /// Which of its attempts.
+        attempt: u32,
+    },
     /// Run a hook, and say with [`hook_ended`](crate::engine::Engine::hook_ended) when it has ended.
     Fire {
         /// Of which workflow.

@@ -49,7 +49,7 @@ pub enum Explanation {
 pub enum Wait {
     /// There is no worker.
     NoWorker,
-    /// The engine is stopping.
+    /// The engine is stopping, or holds.
     Stopping,
     /// The node is too small, or what the workflow may use.
     NeverFits(Shortage),
@@ -105,7 +105,7 @@ impl Engine {
     }
 
     fn explain_wait(&self, workflow: &Workflow, kind: u32) -> Wait {
-        if self.stopping {
+        if self.stopping || self.holding {
             return Wait::Stopping;
         }
         let Some(node) = &self.node else { return Wait::NoWorker };

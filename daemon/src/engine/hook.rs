@@ -2,7 +2,8 @@
 //!
 //! They take no room and never delay jobs; only the end of the workflow waits for them. A hook fires
 //! once at the most, and none does in a workflow that was canceled, is out of time or was halted
-//! at once, nor in an engine that is stopping: nothing new is to begin there.
+//! at once, nor in an engine that is stopping: nothing new is to begin there. An engine that holds
+//! puts off those that are due, and the end of their workflow with them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -166,8 +167,8 @@ impl Hooks {
         self.running.iter().copied()
     }
 
-    /// Returns whether none runs.
+    /// Returns whether none runs or is to fire.
     pub(super) fn are_quiet(&self) -> bool {
-        self.running.is_empty()
+        self.running.is_empty() && self.due.is_empty()
     }
 }

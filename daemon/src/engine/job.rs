@@ -84,6 +84,9 @@ pub enum Outcome {
     TimedOut,
     /// It was stopped on request.
     Stopped,
+    /// It was stopped, and is to be run again: the attempt does not count among those that a retry
+    /// takes.
+    Interrupted,
     /// It was taken back before it started.
     Withdrawn,
 }
@@ -110,7 +113,8 @@ pub struct Job {
     pub state: State,
     /// How many attempts were assigned and not withdrawn, in all runs.
     pub attempts: u32,
-    /// How many of them it had before this run.
+    /// How many of them do not count among the tries of this run: those it had before, and those
+    /// that were interrupted.
     pub first: u32,
 }
 

@@ -70,4 +70,6 @@ pub struct Engine {
     last_lane: LaneNumber,
     /// No more jobs are assigned.
     stopping: bool,
+    /// No jobs are assigned for now.
+    holding: bool,
 }

@@ -26,7 +26,7 @@ use crate::engine::{Engine, Moment};
 impl Engine {
     /// Assigns what there is room for, and lets go of workflows of which nothing may run.
     pub fn schedule(&mut self, now: Moment, out: &mut Vec<Action>) {
-        if self.stopping {
+        if self.stopping || self.holding {
             return;
         }
         if let Some(node) = self.node.take() {

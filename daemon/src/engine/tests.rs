@@ -2,6 +2,7 @@
 
 mod explain;
 mod graph;
+mod holding;
 mod hooks;
 mod limits;
 mod random;
@@ -222,6 +223,7 @@ impl EngineTest {
                 format!("assign {}.{attempt} gpus {gpus:?}", self.name(*job))
             }
             Action::Stop { job, attempt } => format!("stop {}.{attempt}", self.name(*job)),
+            Action::Withdraw { job, attempt } => format!("withdraw {}.{attempt}", self.name(*job)),
             Action::Fire { hook, .. } => format!("fire {hook}"),
             Action::StopHook { hook, .. } => format!("stop hook {hook}"),
             Action::Finish(_, finish, _) => format!("finish {finish:?}").to_lowercase(),

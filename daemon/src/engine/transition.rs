@@ -63,8 +63,8 @@ impl Engine {
     }
 
     /// Takes note that an assigned attempt ended, and decides what becomes of the job: returned, and
-    /// put out as an action; and of what waits for it. An attempt that was withdrawn does not count;
-    /// unless it was canceled, its job is ready again.
+    /// put out as an action; and of what waits for it. An attempt that was withdrawn or interrupted
+    /// does not count; unless it was canceled, its job is ready again.
     pub fn ended(&mut self, job: JobKey, end: End, now: Moment, out: &mut Vec<Action>) -> State {
         let Some(workflow) = self.workflows.get_mut(&job.workflow) else {
             return State::Canceled;
@@ -79,8 +79,10 @@ impl Engine {
         workflow.lanes[kind as usize].ended((!withdrawn).then_some(end.took));
         workflow.touch(kind);
         let state = workflow.state_after(index, end, self.stopping);
-        if withdrawn {
-            workflow.jobs[index as usize].attempts -= 1;
+        match end.outcome {
+            Outcome::Withdrawn => workflow.jobs[index as usize].attempts -= 1,
+            Outcome::Interrupted => workflow.jobs[index as usize].first += 1,
+            _ => {}
         }
         if state == State::Blocked {
             let due = now.saturating_add(workflow.settings[kind as usize].retry_delay);
@@ -117,6 +119,27 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Assigns nothing and fires no hook until [`Self::go_on`], and takes back what has not started.
+    /// What runs goes on.
+    pub fn hold(&mut self, out: &mut Vec<Action>) {
+        self.holding = true;
+        for workflow in self.workflows.values() {
+            for index in 0..workflow.jobs.len() as u32 {
+                let Job { state, attempts, .. } = *workflow.job(index);
+                if state == State::Pending {
+                    out.push(Action::Withdraw { job: workflow.key_of(index), attempt: attempts });
+                }
+            }
+        }
+    }
+
+    /// Ends a hold: the hooks fire that were due in it, and jobs are assigned again.
+    pub fn go_on(&mut self, out: &mut Vec<Action>) {
+        self.holding = false;
+        let keys: Vec<WorkflowKey> = self.running().collect();
+        keys.into_iter().for_each(|key| self.settle(key, out));
     }
 
     /// Lets the retries that are due become ready, and ends what is out of time.
@@ -174,8 +197,10 @@ impl Engine {
             workflow.hooks.complete();
         }
         let may_fire = !workflow.cut_short && !self.stopping;
-        let fired = workflow.hooks.fire(may_fire).into_iter();
-        out.extend(fired.map(|hook| Action::Fire { workflow: key, hook }));
+        if !(may_fire && self.holding) {
+            let fired = workflow.hooks.fire(may_fire).into_iter();
+            out.extend(fired.map(|hook| Action::Fire { workflow: key, hook }));
+        }
         if !workflow.touched.is_empty() {
             self.touched.insert(key);
         }
@@ -220,9 +245,10 @@ impl Workflow {
             }
             Outcome::Failure | Outcome::TimedOut if again => State::Ready,
             Outcome::Failure | Outcome::Unretryable => State::Failed,
+            Outcome::Interrupted if canceled => State::Terminated,
             Outcome::TimedOut | Outcome::Stopped => State::Terminated,
             Outcome::Withdrawn if canceled => State::Canceled,
-            Outcome::Withdrawn => State::Ready,
+            Outcome::Withdrawn | Outcome::Interrupted => State::Ready,
         }
     }
 }

@@ -14,15 +14,12 @@ use crate::handlers::client::{Client, Failure};
 use crate::nodes::TailRequest;
 use crate::store::tables::{attempt, output};
 
-/// More than this is not sent at once: two streams of it fit into a frame.
-const MAX_LIMIT: u32 = 4 * 1024 * 1024;
-
 pub(super) async fn handle(
     mut request: Logs,
     handlers: &Handlers,
     client: &mut Client,
 ) -> Result<(), Failure> {
-    request.limit = request.limit.min(MAX_LIMIT);
+    request.limit = request.limit.min(Logs::MOST);
     loop {
         let job = handlers.job(request.job.clone()).await?;
         let number = request.attempt.unwrap_or(AttemptNumber(job.attempts));

@@ -73,6 +73,10 @@ pub struct Identity {
     pub host: String,
     /// Since when it runs.
     pub started_at: Timestamp,
+    /// Where it logs: `stderr`, `journal`, or a path.
+    pub log: String,
+    /// The unit of systemd that it is, if it is one.
+    pub unit: Option<String>,
 }
 
 /// Serves one request.

@@ -1,7 +1,7 @@
 //! `shutdown`: asks the daemon to end, and tells the client how its final snapshot comes along.
 
 use tokio::sync::{mpsc, oneshot};
-use torc_protocol::request::Shutdown;
+use torc_protocol::request::{RunningJobs, Shutdown};
 use torc_protocol::response::{ErrorCode, RequestError, SnapshotProgress};
 use torc_protocol::time::Span;
 
@@ -13,7 +13,9 @@ use crate::handlers::{Handlers, end};
 pub struct ShutdownRequest {
     /// How long jobs have from SIGTERM to SIGKILL, instead of what their settings say.
     pub grace: Option<Span>,
-    /// Where to say how the final snapshot comes along.
+    /// What becomes of those that run.
+    pub running: RunningJobs,
+    /// Where to say how the end comes along; closed when the client has gone.
     pub progress: mpsc::UnboundedSender<SnapshotProgress>,
     /// Closed when the client has been told the last of it.
     pub told: oneshot::Sender<()>,
@@ -29,11 +31,12 @@ pub(super) async fn handle(
 ) -> Result<(), Failure> {
     let (progress, mut receiver) = mpsc::unbounded_channel();
     let (told, _told) = oneshot::channel();
-    let order = ShutdownRequest { grace: request.grace, progress, told };
+    let order = ShutdownRequest { grace: request.grace, running: request.running, progress, told };
     if handlers.shutdown.send(order).is_err() {
         return Err(RequestError::new(ErrorCode::Unavailable, "torcd is ending").into());
     }
-    while let Some(progress) = receiver.recv().await {
+    // A client that goes takes back its wish to wait for jobs.
+    while let Some(progress) = client.unless_gone(receiver.recv()).await? {
         client.send(progress).await?;
     }
     end(client).await

@@ -29,6 +29,8 @@ pub(super) async fn handle(handlers: &Handlers, client: &mut Client) -> Result<(
         database: handlers.residence.describe(),
         in_memory: identity.in_memory,
         read_only: handlers.writing.is_none(),
+        log: identity.log.clone(),
+        unit: identity.unit.clone(),
         node,
         running_workflows: totals.workflows,
         jobs: totals.jobs,

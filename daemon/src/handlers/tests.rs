@@ -25,6 +25,7 @@ use torc_protocol::view::{JobView, SnapshotStatusView};
 use torc_protocol::worker::{WorkerEvent, WorkerRequest};
 
 use super::*;
+use crate::config::Pace;
 use crate::dispatcher::{Dispatcher, Parts};
 use crate::lines::Lines;
 use crate::nodes::{Node, NodeEvent};
@@ -76,6 +77,7 @@ impl Daemon {
             host: "here".to_owned(),
             socket: String::new(),
             mover: Mover::new(&home, residence.clone(), purpose),
+            changed: std::sync::Arc::default(),
             save: Box::new(|| {}),
         };
         std::thread::spawn(move || Dispatcher::new(parts).run(&receiver));
@@ -88,8 +90,7 @@ impl Daemon {
             last: None,
             target: dir.path().join("snapshot.db"),
             database: residence.clone(),
-            keep: 1,
-            interval: None,
+            pace: watch::channel(Pace { keep: 1, interval: None }).1,
             stdout: Lines::to(std::io::sink(), "nowhere").unwrap(),
         });
         let snapshots = status.map_or(snapshots, SnapshotHandle::fake);
@@ -98,6 +99,8 @@ impl Daemon {
             in_memory: false,
             host: word(),
             started_at: Timestamp(0),
+            log: word(),
+            unit: None,
         };
         let writing = Some(Writing { dispatcher: handle, node, snapshots });
         let (shutdown, _) = unbounded_channel();

@@ -79,6 +79,9 @@ fn spawn(socket: OwnedFd, journal: &Path) -> io::Result<Child> {
         .stdin(Stdio::from(socket.try_clone()?))
         .stdout(Stdio::from(socket))
         .process_group(0);
+    for variable in sys::inherited::OF_A_SUPERVISOR {
+        command.env_remove(variable);
+    }
     tokio::process::Command::from(command).spawn()
 }
 

@@ -14,6 +14,7 @@ use torc_protocol::response::{RequestError, SnapshotProgress};
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{SnapshotFailure, SnapshotPhase, SnapshotStatusView, SnapshotView};
 
+use crate::config::Pace;
 use crate::dispatcher::input::{DispatcherHandle, Input};
 use crate::lines::Lines;
 use crate::snapshot::source::{self, Source};
@@ -38,10 +39,8 @@ pub struct Parts {
     pub last: Option<SnapshotView>,
     /// Where the database lives, which nothing is ever written over.
     pub database: Residence,
-    /// How many are kept.
-    pub keep: u32,
-    /// How often one is taken without being asked for.
-    pub interval: Option<Duration>,
+    /// How many are kept, and how often one is taken; it may change.
+    pub pace: watch::Receiver<Pace>,
     /// Where it is announced.
     pub stdout: Lines,
 }
@@ -88,6 +87,12 @@ impl SnapshotHandle {
         self.status.borrow().failing_since
     }
 
+    /// Returns what tells when the state changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<SnapshotStatusView> {
+        self.status.clone()
+    }
+
     /// Returns the present state.
     #[must_use]
     pub fn status(&self) -> SnapshotStatusView {
@@ -130,7 +135,7 @@ impl Snapshotter {
         let (to_elsewhere, elsewhere) = mpsc::unbounded_channel();
         let (status, receiver) = watch::channel(SnapshotStatusView {
             target: Some(parts.target.display().to_string()),
-            keep: parts.keep,
+            keep: parts.pace.borrow().keep,
             last: parts.last.clone(),
             ..SnapshotStatusView::default()
         });
@@ -152,9 +157,20 @@ impl Snapshotter {
 
 impl Taker {
     async fn serve_target(&self, requests: &mut mpsc::UnboundedReceiver<SnapshotRequest>) {
-        let mut interval = self.parts.interval.map(every);
+        let mut paces = self.parts.pace.clone();
+        // Not marked as seen: it may have changed since the status was made.
+        let mut pace = *paces.borrow();
+        let mut interval = pace.interval.map(every);
         loop {
             let first = tokio::select! {
+                Ok(()) = paces.changed() => {
+                    let old = std::mem::replace(&mut pace, *paces.borrow_and_update());
+                    self.status.send_modify(|status| status.keep = pace.keep);
+                    if old.interval != pace.interval {
+                        interval = pace.interval.map(every);
+                    }
+                    continue;
+                }
                 request = requests.recv() => match request {
                     Some(request) => request,
                     None => return,
@@ -216,7 +232,11 @@ impl Taker {
     fn announce(&self, target: &Path, outcome: &Result<SnapshotView, SnapshotFailure>) {
         let target = target.display();
         match outcome {
-            Ok(_) => self.parts.stdout.say(format!("TORC_SNAPSHOT_DONE={target}")),
+            Ok(SnapshotView { generation, bytes, started_at, finished_at, .. }) => {
+                let seconds = finished_at.since(*started_at).as_secs_f64();
+                tracing::info!("snapshot {generation} is {target}: {bytes} bytes, {seconds:.3} s");
+                self.parts.stdout.say(format!("TORC_SNAPSHOT_DONE={target}"));
+            }
             Err(failure) => {
                 tracing::warn!("snapshot failed in phase {}: {}", failure.phase, failure.reason);
                 let reason = failure.reason.replace('\n', " ");
@@ -295,7 +315,7 @@ impl Taker {
 
     /// A snapshot by the way is never rotated: it is one file, where it was asked for.
     fn keep(&self, by_the_way: bool) -> u32 {
-        if by_the_way { 1 } else { self.parts.keep }
+        if by_the_way { 1 } else { self.parts.pace.borrow().keep }
     }
 
     /// Returns whether anything was recorded since the last snapshot.

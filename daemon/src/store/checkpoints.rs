@@ -2,20 +2,28 @@
 //!
 //! SQLite would let whoever commits do it. But after a copy, which keeps the log from being brought
 //! in for as long as it takes, that is much at a time; and with a database on disk it waits for the
-//! disk. Here nobody waits for it: it is done beside the writer, some times a second.
+//! disk. Here nobody waits for it: it is done beside the writer, some times a second. When the writer
+//! rests, a log that has become long is cut: nothing in it is needed then.
 
+use std::fs;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::store::home::{Home, OpenError};
+use crate::store::home::{BUSY_TIMEOUT, Home, OpenError};
+use crate::sys::files::with_suffix;
 
 /// What is committed within this time is brought in together: pages that change often, only once.
 const PACE: Duration = Duration::from_millis(100);
 /// So often it is tried to get ahead of the writer, which then begins the log anew.
 const TRIES: usize = 10;
+/// A log of more than so many bytes is long.
+const LONG: u64 = 4 * 1024 * 1024;
+/// The writer rests when nothing was committed for so long.
+const REST: Duration = Duration::from_secs(1);
 
 /// The thread. It ends when this is dropped, which waits for it.
 #[derive(Debug)]
@@ -33,10 +41,11 @@ impl Checkpoints {
     pub(super) fn start(home: &Home) -> Result<Option<Self>, OpenError> {
         let Some(path) = home.file() else { return Ok(None) };
         let connection = home.open_writer(None)?;
+        let log = with_suffix(&path, "-wal");
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || run(&connection, &woken))
+            .spawn(move || run(&connection, &log, &woken))
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Some(Self { wake: Some(wake), thread: Some(thread) }))
     }
@@ -60,22 +69,50 @@ impl Drop for Checkpoints {
     }
 }
 
-fn run(connection: &Connection, woken: &Receiver<()>) {
-    while woken.recv().is_ok() {
-        // What is committed until then is brought in with it.
-        let due = Instant::now() + PACE;
-        loop {
-            match woken.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-        if let Err(error) = bring_in(connection) {
+fn run(connection: &Connection, log: &Path, woken: &Receiver<()>) {
+    let mut is_long = false;
+    loop {
+        let next = match is_long {
+            true => woken.recv_timeout(REST),
+            false => woken.recv().map_err(RecvTimeoutError::from),
+        };
+        let done = match next {
+            Ok(()) if !gather(woken) => return,
+            Ok(()) => bring_in(connection),
+            Err(RecvTimeoutError::Timeout) => cut(connection),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if let Err(error) = done {
             // Nothing is lost: it stays in the log. The writer learns by itself of a disk that fails.
             tracing::debug!("the log is not brought into the database: {error}");
         }
+        // What could not be cut is tried again after the next commit.
+        is_long = next.is_ok() && fs::metadata(log).is_ok_and(|file| file.len() > LONG);
     }
+}
+
+/// Waits for what is to be brought in together; returns whether the writer is still there.
+fn gather(woken: &Receiver<()>) -> bool {
+    let due = Instant::now() + PACE;
+    loop {
+        match woken.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+}
+
+/// Cuts the log to nothing, unless somebody reads or writes: nobody is waited for, and nobody has to
+/// wait longer than it takes to shorten a file.
+fn cut(connection: &Connection) -> rusqlite::Result<()> {
+    bring_in(connection)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let cut = connection
+        .prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")
+        .and_then(|mut statement| statement.query_row([], |_| Ok(())));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    cut
 }
 
 /// Brings in what no reader needs in the log, until there is no more or readers hold the rest.
@@ -95,8 +132,6 @@ fn bring_in(connection: &Connection) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn put(connection: &Connection, key: &str) {
@@ -132,6 +167,54 @@ mod tests {
         }
         assert_eq!(log(), long, "it is used again");
         assert_eq!(count(&reader), 20);
+    }
+
+    #[test]
+    fn a_long_log_is_cut_once_nobody_needs_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("t.db"));
+        let writer = home.open_writer(None).unwrap();
+        let other = home.open_writer(None).unwrap();
+        let reader = home.open_reader().unwrap().unwrap();
+        let log = || fs::metadata(dir.path().join("t.db-wal")).unwrap().len();
+        put(&writer, "a");
+        let count = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap()
+        };
+        let reading = reader.unchecked_transaction().unwrap();
+        assert_eq!(count(&reading), 1);
+        put(&writer, "b");
+        let long = log();
+        cut(&other).unwrap();
+        assert_eq!(log(), long, "somebody reads");
+        drop(reading);
+        writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        cut(&other).unwrap();
+        assert_eq!(log(), long, "somebody writes");
+        writer.execute_batch("COMMIT").unwrap();
+        cut(&other).unwrap();
+        assert_eq!(log(), 0);
+        put(&writer, "c");
+        assert_eq!(count(&reader), 3);
+    }
+
+    #[test]
+    fn the_thread_cuts_it_when_the_writer_rests() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::File(dir.path().join("t.db"));
+        let writer = home.open_writer(None).unwrap();
+        let checkpoints = Checkpoints::start(&home).unwrap().unwrap();
+        for number in 0..30 {
+            put(&writer, &number.to_string());
+        }
+        let log = || fs::metadata(dir.path().join("t.db-wal")).unwrap().len();
+        assert!(log() > LONG);
+        checkpoints.note();
+        let end = Instant::now() + Duration::from_secs(60);
+        while log() > 0 {
+            assert!(Instant::now() < end, "it has {} bytes still", log());
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -13,13 +13,14 @@ use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 use torc_protocol::paths::DATABASE_NAME;
 
+use crate::store::free_pages;
 use crate::store::image::ImageError;
 use crate::store::migrate::{self, SchemaError};
 use crate::store::private_dir::PrivateDir;
 use crate::store::shadow;
 
 /// How long a statement waits for a lock that only another process can hold.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// With so many pages in the log, whoever commits brings them in after all: the thread that does so
 /// otherwise does not keep up.
@@ -149,7 +150,9 @@ impl Home {
             })?;
         }
         configure(&connection).map_err(|error| failed(error.into()))?;
-        migrate::check(&connection).map_err(failed)?;
+        if migrate::check(&connection).map_err(failed)? == 0 {
+            free_pages::prepare(&connection).map_err(|error| failed(error.into()))?;
+        }
         if self.file().is_some() {
             connection
                 .pragma_update(None, "journal_mode", "WAL")

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use thiserror::Error;
 
 use crate::store::home::{Home, OpenError};
-use crate::store::{room, verify};
+use crate::store::{free_pages, room, verify};
 use crate::sys;
 
 /// How long the header of a database is, in bytes.
@@ -66,8 +66,12 @@ impl Copier {
     ///
     /// As [`Home::open_reader`].
     pub fn open(home: &Home, staging: &Path) -> Result<Option<Self>, OpenError> {
-        let connection = home.open_reader()?;
-        Ok(connection.map(|connection| Self { connection, staging: staging.to_owned() }))
+        let Some(connection) = home.open_reader()? else { return Ok(None) };
+        free_pages::convert_copies(&connection).map_err(|error| OpenError::Schema {
+            path: home.file().unwrap_or_default(),
+            source: error.into(),
+        })?;
+        Ok(Some(Self { connection, staging: staging.to_owned() }))
     }
 
     /// Returns a copy as an open file without a name.

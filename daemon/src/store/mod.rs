@@ -6,6 +6,7 @@
 //! - [`tables`]: one file a table, with the statements that write it.
 //! - [`writer`]: the one connection that writes, owned by the dispatcher's thread.
 //! - `checkpoints`: from the log into the database, beside it.
+//! - `free_pages`: what deleted rows have left, given back.
 //! - [`reader`]: connections that only read, beside it.
 //! - [`residence`]: where it lives now, for those who read it there; [`moving`]: to another home.
 //! - [`room`]: whether there is room for it in memory.
@@ -19,6 +20,7 @@
 //! A statement of a table takes a connection, and runs in whatever transaction that is in.
 
 mod checkpoints;
+mod free_pages;
 pub mod home;
 pub mod image;
 pub mod lineage;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::store::checkpoints::Checkpoints;
+use crate::store::free_pages;
 use crate::store::home::{Home, OpenError};
 use crate::store::room::Reserve;
 use crate::store::tables::meta;
@@ -268,6 +269,35 @@ impl<C: Borrow<Connection>> Writer<C> {
                 .to_owned();
         }
         error.to_string()
+    }
+
+    /// Returns whether so many pages of the database hold nothing that they are to be given back.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub fn is_loose(&self) -> rusqlite::Result<bool> {
+        free_pages::are_many(self.reading())
+    }
+
+    /// Gives some pages back that hold nothing, in a transaction of its own; nothing may be open that
+    /// is not committed. Returns whether there are more.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails; then nothing is changed.
+    pub fn tighten(&mut self) -> rusqlite::Result<bool> {
+        let connection = self.reading();
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let more = free_pages::give_back_some(connection).and_then(|more| {
+            connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(more)
+        });
+        match &more {
+            Ok(_) => self.checkpoints.iter().for_each(Checkpoints::note),
+            Err(_) => self.roll_back(),
+        }
+        more
     }
 
     /// Returns how large the database is, in bytes.

@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod host;
+pub mod inherited;
 pub mod memory;
 pub mod process;
 pub mod signals;

@@ -1,7 +1,7 @@
 //! This process and its children.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -156,18 +156,6 @@ pub fn start_time(pid: u32) -> Option<u64> {
         "Z" | "X" => None,
         _ => fields.nth(18)?.parse().ok(),
     }
-}
-
-/// Returns the standard input as a file of ours that is closed on exec, and `/dev/null` in its place.
-///
-/// # Errors
-///
-/// When the descriptors cannot be had.
-pub fn take_stdin() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    let taken = io::stdin().as_fd().try_clone_to_owned()?;
-    nix::unistd::dup2_stdin(File::open("/dev/null")?)?;
-    Ok(File::from(taken))
 }
 
 #[cfg(test)]

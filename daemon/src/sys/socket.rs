@@ -9,6 +9,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::socket::Backlog;
 use nix::sys::stat::{Mode, fstat, lstat, umask};
 use nix::unistd::Uid;
 
@@ -25,6 +26,16 @@ pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let bound = UnixListener::bind(path);
     umask(before);
     bound
+}
+
+/// Makes us the one who listens at a socket that somebody else has opened: by that, clients know
+/// whose process is behind it.
+///
+/// # Errors
+///
+/// When the system refuses.
+pub fn listen_in_our_name(listener: &UnixListener) -> io::Result<()> {
+    Ok(nix::sys::socket::listen(listener, Backlog::MAXCONN)?)
 }
 
 /// A file that is locked as long as this lives.

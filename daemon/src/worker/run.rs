@@ -197,6 +197,12 @@ impl Main {
                 self.answer(attempt, Question { id, offsets, limit, wait });
             }
             WorkerRequest::Drain { grace } => self.end(true, grace.into()),
+            WorkerRequest::Withdraw { attempts, cause } => {
+                let registry = &self.shared.registry;
+                for attempt in attempts.iter().filter_map(|id| registry.get(*id)) {
+                    self.withdraw(&attempt, cause);
+                }
+            }
         }
     }
 

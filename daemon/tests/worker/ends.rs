@@ -109,6 +109,21 @@ fn a_queued_job_is_withdrawn() {
 }
 
 #[test]
+fn what_runs_is_not_withdrawn() {
+    let mut worker = Worker::plain();
+    worker.start_line(1, "while [ ! -e go ]; do sleep 0.02; done");
+    worker.start_line(2, "true");
+    worker.started(1);
+    let attempts = vec![attempt(2), attempt(1), attempt(9)];
+    worker.send(WorkerRequest::Withdraw { attempts, cause: StopCause::Shutdown });
+    let result = worker.finished(2);
+    assert_eq!((result.ending, result.stopped), (Ending::Withdrawn, Some(StopCause::Shutdown)));
+    fs::write(worker.directory.path().join("go"), "").unwrap();
+    let result = worker.finished(1);
+    assert_eq!((result.ending, result.stopped), (Ending::Exited(0), None));
+}
+
+#[test]
 fn all_are_stopped_when_none_is_named() {
     let mut worker = Worker::new(2, JobSettings::default());
     for job in 1..=4 {

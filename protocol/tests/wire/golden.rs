@@ -113,6 +113,7 @@ checks! {
     commands_keep_their_bytes: check_list::<Command>;
     endings_keep_their_bytes: check_list::<Ending>;
     stop_causes_keep_their_bytes: check_list::<StopCause>;
+    running_jobs_keep_their_bytes: check_list::<RunningJobs>;
     outputs_keep_their_bytes: check_list::<Output>;
     triggers_keep_their_bytes: check_list::<Trigger>;
     limits_of_failures_keep_their_bytes: check_list::<HaltAfter>;

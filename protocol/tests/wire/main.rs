@@ -4,5 +4,6 @@
 
 mod codec;
 mod golden;
+mod json;
 mod message;
 mod secrets;

@@ -1,8 +1,9 @@
 //! What the benchmarks have in common: a torcd of their own, whose worker runs nothing.
 //!
 //! torcd starts its own program again for its worker and for what writes snapshots. So a benchmark
-//! is torcd too: it calls [`stand_in`] before anything else.
+//! is torcd too: it calls [`stand_in`] before anything else. [`service`] is a torcd whose worker runs jobs.
 
+pub mod service;
 pub mod worker;
 
 use std::ffi::OsStr;

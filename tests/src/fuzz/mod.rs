@@ -24,7 +24,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     Target { name: "hello", run: frames::hello, mutations: 3000 },
     Target { name: "request", run: frames::request, mutations: 3000 },
     Target { name: "response", run: frames::response, mutations: 3000 },
@@ -37,6 +37,7 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "workflow_kdl", run: workflow::kdl, mutations: 2000 },
     Target { name: "workflow_table", run: workflow::table, mutations: 1000 },
     Target { name: "commands_file", run: text::commands_file, mutations: 2000 },
+    Target { name: "api_request", run: text::api_request, mutations: 3000 },
     Target { name: "journal", run: text::journal, mutations: 3000 },
     Target { name: "lease", run: text::lease, mutations: 3000 },
     Target { name: "database", run: database::pages, mutations: 300 },

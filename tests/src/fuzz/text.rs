@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use torc_protocol::codec;
 use torc_protocol::journal::{self, ENTRY};
+use torc_protocol::request::Request;
+use torcctl::commands::api;
 use torcctl::spec::commands_file::CommandsFile;
 use torcctl::spec::parameter;
 use torcctl::spec::template::Template;
@@ -30,6 +33,21 @@ pub fn commands_file(bytes: &[u8]) {
             }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
+    }
+}
+
+/// What a program in another language asks `torcctl api`.
+pub fn api_request(bytes: &[u8]) {
+    let request = match api::parse(bytes, 1) {
+        Ok(request) => request,
+        Err(error) => return assert!(error.message.starts_with("line ") && error.hint.is_some()),
+    };
+    let text = serde_json::to_vec(&request).expect("what was JSON can be JSON");
+    let again = api::parse(&text, 1);
+    assert!(again.is_ok(), "{again:?}");
+    // Settings that are two bytes of JSON are more in a frame.
+    if let Ok(payload) = codec::encode(&request) {
+        assert_eq!(codec::decode::<Request>(&payload).ok(), Some(request));
     }
 }
 

@@ -25,7 +25,10 @@ fn a_command_line_that_cannot_be_meant_gives_code_2() {
         (&["exec", "list.txt"], "torcctl exec -C list.txt"),
         (&["exec", "-c", "echo", "hello"], "-c 'echo hello'"),
         (&["exec", "-c", "true", "--", "true"], "cannot be used together"),
-        (&["exec", "--snapshot-interval-seconds", "0", "-c", "true"], "snapshot-interval-seconds"),
+        (
+            &["exec", "--snapshot-interval-seconds", "never", "-c", "true"],
+            "snapshot-interval-seconds",
+        ),
         (&["exec", "--timeout", "soon", "-c", "true"], "soon"),
         (&["exec", "--env", "no-value", "-c", "true"], "no-value"),
         (&["exec", "--chdir", "nowhere", "-c", "true"], "nowhere"),

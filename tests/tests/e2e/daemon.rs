@@ -1,9 +1,11 @@
 //! The user's torcd: start, stop, and who gets the socket.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 
 use torc_tests::database::{Database, mode};
+use torc_tests::running::Running;
 use torc_tests::torc::{Torc, names_in};
 
 use crate::{SLEEPER, torc};
@@ -30,6 +32,26 @@ fn a_torcd_that_was_started_runs_until_it_is_stopped() {
     database.expect_sound();
     assert_eq!(database.rows("SELECT status FROM job"), ["completed"]);
     assert_eq!(names_in(&torc.runtime().join("torc")), [""; 0]);
+}
+
+#[test]
+fn many_that_start_one_at_once_get_the_same_one() {
+    let torc = torc();
+    let start = || torc.args(["daemon", "start", "--format", "json"]).start();
+    let started: Vec<_> = (0..20).map(|_| start()).collect();
+    let pid_of = |call: Running| call.wait().expect(0).json()["pid"].as_u64().unwrap();
+    let pids: BTreeSet<_> = started.into_iter().map(pid_of).collect();
+    assert_eq!(pids, BTreeSet::from([pid(&torc)]));
+    torc.args(["daemon", "stop"]).run().expect(0);
+}
+
+#[test]
+fn a_torcd_that_cannot_start_says_why() {
+    let torc = torc();
+    torc.write("x.db", "this is no database");
+    let refused = torc.args(["daemon", "start", "--db", "x.db"]).run();
+    let refused = refused.expect_refusal(2, "x.db");
+    assert_eq!(refused.stderr.matches("error: ").count(), 1, "{refused}");
 }
 
 #[test]

@@ -178,7 +178,9 @@ fn at_most_so_many_jobs_run_at_a_time() {
 fn a_job_has_our_environment_and_knows_who_it_is() {
     let torc = torc();
     fs::create_dir(torc.path("sub")).unwrap();
-    let command = "pwd; echo $COLOUR; echo $SHAPE; env | grep ^TORC_ | sort; cat";
+    // Which file of settings the tests see is ours.
+    let command =
+        "pwd; echo $COLOUR; echo $SHAPE; unset TORC_SYSTEM_CONFIG; env | grep ^TORC_ | sort; cat";
     torc.args(["exec", "-c", command, "--env", "SHAPE=round", "--chdir", "sub", "-o", "out"])
         .env("COLOUR", "blue")
         .stdin("nobody reads this")

@@ -222,7 +222,7 @@ fn a_database_on_disk_has_snapshots_as_well() {
 fn target_and_number_come_from_the_environment_too() {
     let torc = torc();
     let call = torc.torcd(["--in-memory"]).env("TORC_SERVER_SNAPSHOT_KEEP", "many");
-    call.run().expect_refusal(2, "TORC_SERVER_SNAPSHOT_KEEP is 'many'");
+    call.run().expect_refusal(2, "TORC_SERVER_SNAPSHOT_KEEP: 'many' is not");
     torc.torcd(["--in-memory", "--snapshot-keep", "0"]).run().expect_refusal(2, "--snapshot-keep");
     let call = torc.torcd(["--in-memory"]).env("TORC_SERVER_SNAPSHOT_PATH", "named/by-variable.db");
     let torcd = call.start();

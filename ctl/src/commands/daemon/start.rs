@@ -1,39 +1,40 @@
-//! Starting a torcd that outlives us.
+//! Starting a torcd that outlives us, through `torcd --daemonize`, which returns when it is ready.
 //!
-//! It gets a session of its own, so that neither the end of the terminal nor a Ctrl-C in it reaches
-//! it. Only a process that is about to become torcd can make that session, hence the hidden command
-//! `daemon detached`: torcctl starts itself with it, makes the session, and executes torcd.
+//! Of several that start one at a time, the first does, while the others wait; then they find it
+//! running. Where systemd listens at the socket, to connect is to start: then torcd has no options,
+//! and what torc.toml says is what it does.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::unistd::setsid;
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use nix::fcntl::{Flock, FlockArg};
+use tokio::process::Command;
+use tokio::time::timeout;
+use torc_protocol::config::key::{MAX_KEEP, MAX_SECONDS};
 use torc_protocol::paths;
 use torc_protocol::request::Status;
+use torc_protocol::time::Timestamp;
 use torc_protocol::view::StatusView;
 
+use super::project::ProjectFlags;
 use crate::client::Client;
 use crate::commands::running::record_args::EndArgs;
+use crate::commands::service::systemd::Manager;
+use crate::commands::service::unit::Unit;
 use crate::commands::status;
 use crate::context::Context;
 use crate::error::{CliError, ErrorKind};
 use crate::exit_code;
 use crate::output::stdout::Stdout;
 
-/// How long a torcd may take to load its database before we stop to wait for it.
+/// How long a torcd may take to load its database before we stop to wait for it, and how long we
+/// wait for another torcctl that starts one.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often we knock at its socket meanwhile.
-const KNOCK: Duration = Duration::from_millis(10);
-/// How many lines of its log are shown when it does not start.
-const LOG_LINES: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,49 +44,82 @@ Examples:
 
 /// Start the user's torcd in the background, unless it runs
 ///
-/// Its database is the file that --db names, else torc.db in the user's data directory. With
-/// --in-memory, --db names the file of its snapshots. Its log is torcd.log in the user's state
-/// directory.
+/// It returns when torcd is ready, whoever else starts one at the same time. Its database is the file
+/// that --db names, else torc.db in the user's data directory. With --in-memory, --db names the file
+/// of its snapshots. `torcctl daemon logs` shows its log. Where `torcctl service install` was run,
+/// systemd starts it, without options.
 #[derive(clap::Args, Debug, Default)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct StartArgs {
     /// Keep the database in memory, and bring it to disk by snapshots
     #[arg(long)]
-    in_memory: bool,
+    pub(super) in_memory: bool,
     /// Where snapshots go [default: torc-server-snapshot.db in the working directory]
     #[arg(long, value_name = "PATH")]
-    snapshot: Option<PathBuf>,
+    pub(super) snapshot: Option<PathBuf>,
     /// Keep so many snapshots [default: 5]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    snapshot_keep: Option<u32>,
-    /// Take a snapshot every N seconds as well, when something has changed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    snapshot_interval_seconds: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_KEEP as i64))]
+    pub(super) snapshot_keep: Option<u32>,
+    /// Take a snapshot every N seconds as well, when something has changed; 0 is never
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
+    pub(super) snapshot_interval_seconds: Option<u64>,
     #[command(flatten)]
-    end: EndArgs,
-    /// The database of the torcd before this one, when it is restarted
+    pub(super) end: EndArgs,
+    /// What is left of the torcd before this one, when it is restarted
     #[arg(skip)]
-    inherited_database: Option<PathBuf>,
+    pub(super) inherited: Inherited,
+    /// What the project in which it is started says.
+    #[arg(skip)]
+    of_project: ProjectFlags,
+}
+
+/// What a torcd has from the one before it, and cannot be given otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    pub(super) database: Option<PathBuf>,
+    pub(super) log: Option<OsString>,
+    pub(super) log_file: Option<PathBuf>,
 }
 
 impl StartArgs {
-    /// Takes what is not given from the torcd that ran before.
+    /// Takes the places that are not given from the torcd that ran before.
     pub(super) fn inherit(&mut self, ctx: &Context, before: &StatusView) {
         if ctx.globals.db.is_none() && !self.in_memory {
             self.in_memory = before.in_memory;
-            self.inherited_database = (!before.in_memory).then(|| before.database.clone().into());
+            self.inherited.database = (!before.in_memory).then(|| before.database.clone().into());
         }
         if self.snapshot.is_none() && ctx.globals.db.is_none() {
             self.snapshot = before.snapshot.target.as_ref().map(PathBuf::from);
         }
-        self.snapshot_keep = self.snapshot_keep.or(Some(before.snapshot.keep).filter(|n| *n > 0));
+    }
+
+    /// Checks that nothing is given where `unit` of systemd says it all.
+    pub(super) fn check_none(&self, ctx: &Context, unit: &str) -> Result<(), CliError> {
+        if !self.any(ctx) {
+            return Ok(());
+        }
+        let message = format!("systemd runs torcd as {unit}, which gets no options from here");
+        Err(CliError::new(ErrorKind::Refused, message).hint(
+            "say it in torc.toml in the user's configuration directory, then `torcctl daemon restart`",
+        ))
+    }
+
+    fn any(&self, ctx: &Context) -> bool {
+        self.in_memory
+            || self.snapshot.is_some()
+            || self.snapshot_keep.is_some()
+            || self.snapshot_interval_seconds.is_some()
+            || self.end.any()
+            || ctx.globals.db.is_some()
+            || ctx.globals.log_level().is_some()
     }
 
     /// Returns the arguments for torcd. `database` is what `--db` says: in memory, that is where
     /// snapshots go unless `--snapshot` says otherwise.
     fn for_torcd(&self, socket: &Path, database: Option<&Path>) -> io::Result<Vec<OsString>> {
-        let mut arguments: Vec<OsString> = vec!["--socket".into(), socket.into()];
-        let database = database.or(self.inherited_database.as_deref());
+        let mut arguments: Vec<OsString> =
+            vec!["--daemonize".into(), "--socket".into(), socket.into()];
+        let database = database.or(self.inherited.database.as_deref());
         let mut snapshot = self.snapshot.as_deref();
         if self.in_memory {
             arguments.push("--in-memory".into());
@@ -108,146 +142,160 @@ impl StartArgs {
         if let Some(dir) = &self.end.spill_dir {
             arguments.extend(["--spill-dir".into(), std::path::absolute(dir)?.into()]);
         }
+        if let Some(file) = &self.inherited.log_file {
+            arguments.extend(["--log-file".into(), file.into()]);
+        }
         Ok(arguments)
     }
 }
 
 pub(super) async fn run(ctx: &Context, args: StartArgs) -> Result<u8, CliError> {
+    let args = StartArgs { of_project: ProjectFlags::of(&ctx.settings), ..args };
+    run_since(ctx, args, Timestamp::now()).await
+}
+
+/// Does so for somebody who began at `begin`: a torcd that started since then is new.
+pub(super) async fn run_since(
+    ctx: &Context,
+    args: StartArgs,
+    begin: Timestamp,
+) -> Result<u8, CliError> {
     let socket = ctx.socket()?;
+    let _turn = take_turn(&socket).await;
+    let by_systemd = wake_systemd(&socket).await;
     if let Some(client) = Client::try_connect(&socket).await? {
-        return report(ctx, client, "is already running").await;
+        return report(ctx, client, &args, begin).await;
     }
-    let log = Log::open()?;
-    let mut arguments = args.for_torcd(&socket, ctx.globals.db.as_deref())?;
-    if let Some(level) = ctx.globals.log_level() {
-        arguments.extend(["--log".into(), level.into()]);
+    if by_systemd {
+        let message = format!("systemd cannot start {}", Unit::Service.name());
+        return Err(CliError::new(ErrorKind::NoDaemon, message)
+            .hint("`torcctl daemon logs -n 20` tells why"));
     }
-    let mut child = spawn(&ctx.torcd()?, &arguments, &log)?;
-    match knock_until_answered(&mut child, &socket).await? {
-        Answer::Open(client) => report(ctx, *client, "is running").await,
-        // Another torcd may have been quicker; ours then ends, and that one will do.
-        Answer::Ended(status) => match Client::try_connect(&socket).await? {
-            Some(client) => report(ctx, client, "is already running").await,
-            None => Err(not_started(status, &log)),
-        },
-        Answer::Silence => {
-            let message = format!("torcd does not answer after {} s", PATIENCE.as_secs());
-            Err(CliError::new(ErrorKind::TimedOut, message)
-                .hint(format!("it goes on; its log is {}", log.path.display())))
+    let launched = launch(ctx, &args, &socket).await?;
+    // It may be one that somebody else has started just now; that one will do.
+    match Client::try_connect(&socket).await? {
+        Some(client) => {
+            if launched.status.success() {
+                say(&launched.stderr);
+            }
+            report(ctx, client, &args, begin).await
+        }
+        None => {
+            say(&launched.stderr);
+            Err(not_started(&launched))
         }
     }
 }
 
-async fn report(ctx: &Context, mut client: Client, what: &str) -> Result<u8, CliError> {
+/// Waits until no other torcctl starts a torcd there, but not for ever: the lock is a courtesy, and
+/// torcd has one of its own. Its place is the directory, so that it leaves no file.
+async fn take_turn(socket: &Path) -> Option<Flock<File>> {
+    let dir = File::open(socket.parent()?).ok()?;
+    // In /tmp somebody else could keep us waiting.
+    dir.metadata().ok().filter(|there| there.uid() == paths::own_uid())?;
+    let lock = tokio::task::spawn_blocking(|| Flock::lock(dir, FlockArg::LockExclusive));
+    // Where directories cannot be locked, torcd's own lock has to do.
+    timeout(PATIENCE, lock).await.ok()?.ok()?.ok()
+}
+
+/// Makes systemd listen at the socket again, after failures too, if it does so after each login: else
+/// it would take the socket from a torcd that we start, with the next one. Returns whether it does.
+/// Where it does not answer, as on a compute node with the same home directory, it is none of its
+/// business.
+async fn wake_systemd(socket: &Path) -> bool {
+    let wanted = |dir: PathBuf| dir.join("sockets.target.wants").join(Unit::Socket.name());
+    if !paths::unit_dir().map(wanted).is_some_and(|link| link.is_symlink()) {
+        return false;
+    }
+    let Ok(manager) = Manager::find("").await else { return false };
+    if !manager.knows(socket).await.unwrap_or(false) {
+        return false;
+    }
+    let [service, socket] = Unit::ALL.map(Unit::name);
+    // Where nothing has failed, there is nothing to forget.
+    let _ = manager.call(&["reset-failed", service, socket]).await;
+    manager.call(&["start", socket]).await.is_ok()
+}
+
+async fn report(
+    ctx: &Context,
+    mut client: Client,
+    args: &StartArgs,
+    begin: Timestamp,
+) -> Result<u8, CliError> {
     let status = client.call(Status).await?;
+    if let Some(unit) = &status.unit {
+        args.check_none(ctx, unit)?;
+    }
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
     if stdout.format.is_for_programs() {
         status::write(&status, stdout)?;
     } else if !ctx.globals.quiet {
-        let StatusView { version, pid, socket, .. } = status;
-        stdout.line(&format!("torcd {version} {what}: process {pid}, socket {socket}"))?;
+        stdout.line(&sentence(&status, status.started_at >= begin))?;
     }
     Ok(exit_code::DONE)
 }
 
-/// What torcd says, after it has gone where nobody sees its stderr.
-struct Log {
-    path: PathBuf,
-    file: File,
+fn sentence(status: &StatusView, is_new: bool) -> String {
+    let StatusView { version, pid, socket, .. } = status;
+    let what = if is_new { "is running" } else { "is already running" };
+    let by = status.unit.as_ref().map(|unit| format!(", run by systemd as {unit}"));
+    format!("torcd {version} {what}: process {pid}, socket {socket}{}", by.unwrap_or_default())
 }
 
-impl Log {
-    /// Begins a new one and keeps the one before.
-    fn open() -> Result<Self, CliError> {
-        let path = paths::service_log()?;
-        let open = || {
-            if path.exists() {
-                fs::rename(&path, path.with_extension("log.1"))?;
-            }
-            File::options().append(true).create(true).mode(0o600).open(&path)
-        };
-        let file = open().map_err(|error| {
-            let message = format!("cannot write the log {}: {error}", path.display());
-            CliError::new(ErrorKind::NoDaemon, message)
-                .hint("name another directory with XDG_STATE_HOME")
-        })?;
-        Ok(Self { path, file })
+/// A `torcd --daemonize` that has returned.
+struct Launched {
+    status: ExitStatus,
+    stderr: Vec<u8>,
+}
+
+async fn launch(ctx: &Context, args: &StartArgs, socket: &Path) -> Result<Launched, CliError> {
+    let torcd = ctx.torcd()?;
+    let mut arguments = args.for_torcd(socket, ctx.globals.db.as_deref())?;
+    let level = ctx.globals.log_level().map(OsString::from);
+    if let Some(level) = level.or_else(|| args.inherited.log.clone()) {
+        arguments.extend(["--log".into(), level]);
     }
-
-    /// Returns its last lines; nothing when it cannot be read.
-    fn tail(&self) -> String {
-        let text = fs::read(&self.path).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<_> = text.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
-    }
-}
-
-fn spawn(torcd: &Path, arguments: &[OsString], log: &Log) -> Result<Child, CliError> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["daemon", "detached", "--"]).arg(torcd).args(arguments);
-    command.stdin(Stdio::null()).stdout(log.file.try_clone()?).stderr(log.file.try_clone()?);
-    command.spawn().map_err(|error| {
-        CliError::new(ErrorKind::NoDaemon, format!("cannot start torcd: {error}"))
-            .hint("`ulimit -u` and the free memory tell whether there is room for a process")
-    })
-}
-
-enum Answer {
-    Open(Box<Client>),
-    Ended(ExitStatus),
-    Silence,
-}
-
-async fn knock_until_answered(child: &mut Child, socket: &Path) -> Result<Answer, CliError> {
-    let end = Instant::now() + PATIENCE;
-    let mut knocks = interval(KNOCK);
-    knocks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            status = child.wait() => return Ok(Answer::Ended(status?)),
-            tick = timeout_at(end, knocks.tick()) => if tick.is_err() {
-                return Ok(Answer::Silence);
-            },
-        }
-        if let Some(client) = Client::try_connect(socket).await? {
-            return Ok(Answer::Open(Box::new(client)));
-        }
-        if Instant::now() >= end {
-            return Ok(Answer::Silence);
-        }
-    }
-}
-
-fn not_started(status: ExitStatus, log: &Log) -> CliError {
-    let kind = match status.code().and_then(|code| u8::try_from(code).ok()) {
-        Some(exit_code::USAGE) => ErrorKind::Usage,
-        Some(exit_code::REFUSED) => ErrorKind::Refused,
-        _ => ErrorKind::NoDaemon,
+    args.of_project.add_to(&mut arguments);
+    let mut command = Command::new(&torcd);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // What returns is not the torcd: that one goes on when we do not wait.
+    let child = command.kill_on_drop(true).spawn().map_err(|error| {
+        CliError::new(ErrorKind::NoDaemon, format!("cannot start {}: {error}", torcd.display()))
+            .hint("name the torcd to use with `--torcd-bin PATH` or TORCD_BIN")
+    })?;
+    let Ok(output) = timeout(PATIENCE, child.wait_with_output()).await else {
+        let message = format!("torcd is not ready after {} s", PATIENCE.as_secs());
+        return Err(CliError::new(ErrorKind::TimedOut, message)
+            .hint("it goes on; `torcctl daemon logs` shows what it does"));
     };
-    let message = format!("torcd ended before it was ready ({status})\n{}", log.tail());
-    CliError::new(kind, message.trim_end())
-        .hint(format!("all that it said is in {}", log.path.display()))
+    let output = output?;
+    Ok(Launched { status: output.status, stderr: output.stderr })
 }
 
-/// Make a session of its own and execute torcd in it
-#[derive(clap::Args, Debug)]
-pub(crate) struct Detached {
-    /// The program and its arguments
-    #[arg(required = true, last = true)]
-    argv: Vec<OsString>,
+/// Passes on what torcd has said. Whoever closed our stderr does not want to hear of it.
+fn say(text: &[u8]) {
+    let _ = io::stderr().write_all(text);
 }
 
-/// Becomes torcd; returns only when that fails.
-pub(super) fn become_torcd(args: &Detached) -> Result<u8, CliError> {
-    let Some((program, arguments)) = args.argv.split_first() else {
-        return Err(CliError::usage("no program is named"));
-    };
-    setsid().map_err(io::Error::from)?;
-    let error = std::process::Command::new(program).args(arguments).exec();
-    let message = format!("cannot execute {}: {error}", Path::new(program).display());
-    Err(CliError::new(ErrorKind::NoDaemon, message)
-        .hint("name the torcd to use with `--torcd-bin PATH` or TORCD_BIN"))
+/// A torcd that says nothing was killed, or is none.
+fn not_started(launched: &Launched) -> CliError {
+    let Launched { status, stderr } = launched;
+    if status.success() {
+        return CliError::new(ErrorKind::NoDaemon, "torcd was ready and is gone again")
+            .hint("`torcctl daemon logs` tells why");
+    }
+    if stderr.is_empty() {
+        let message = format!("torcd ended before it was ready ({status})");
+        return CliError::new(ErrorKind::NoDaemon, message)
+            .hint("is that the torcd of this release? `torcd --version` tells");
+    }
+    match status.code().and_then(|code| u8::try_from(code).ok()) {
+        Some(code @ (exit_code::USAGE | exit_code::NOT_FOUND | exit_code::REFUSED)) => {
+            CliError::said(code)
+        }
+        _ => CliError::said(exit_code::NO_DAEMON),
+    }
 }
 
 #[cfg(test)]
@@ -261,28 +309,31 @@ mod tests {
 
     #[test]
     fn without_options_torcd_decides_itself() {
-        assert_eq!(arguments(&StartArgs::default(), None), "--socket /s");
+        assert_eq!(arguments(&StartArgs::default(), None), "--daemonize --socket /s");
     }
 
     #[test]
     fn the_database_is_where_snapshots_go_when_it_is_in_memory() {
         let on_disk = StartArgs::default();
-        assert_eq!(arguments(&on_disk, Some("/x.db")), "--socket /s --database /x.db");
+        assert_eq!(arguments(&on_disk, Some("/x.db")), "--daemonize --socket /s --database /x.db");
         let in_memory = StartArgs { in_memory: true, ..StartArgs::default() };
         assert_eq!(
             arguments(&in_memory, Some("/x.db")),
-            "--socket /s --in-memory --snapshot /x.db"
+            "--daemonize --socket /s --in-memory --snapshot /x.db"
         );
         let both =
             StartArgs { in_memory: true, snapshot: Some("/y.db".into()), ..StartArgs::default() };
-        assert_eq!(arguments(&both, Some("/x.db")), "--socket /s --in-memory --snapshot /y.db");
+        assert_eq!(
+            arguments(&both, Some("/x.db")),
+            "--daemonize --socket /s --in-memory --snapshot /y.db"
+        );
     }
 
     #[test]
     fn relative_paths_are_those_of_our_directory() {
         let text = arguments(&StartArgs::default(), Some("x.db"));
         let path = std::env::current_dir().unwrap().join("x.db");
-        assert_eq!(text, format!("--socket /s --database {}", path.display()));
+        assert_eq!(text, format!("--daemonize --socket /s --database {}", path.display()));
     }
 
     #[test]
@@ -293,7 +344,7 @@ mod tests {
             end: EndArgs { snapshot_timeout: Some(9), spill_dir: Some("/spill".into()) },
             ..StartArgs::default()
         };
-        let expected = "--socket /s --snapshot-keep 3 --snapshot-interval-seconds 60 \
+        let expected = "--daemonize --socket /s --snapshot-keep 3 --snapshot-interval-seconds 60 \
             --snapshot-timeout 9 --spill-dir /spill";
         assert_eq!(arguments(&args, None), expected);
     }

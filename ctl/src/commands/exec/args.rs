@@ -62,7 +62,7 @@ pub(super) struct WorkflowArgs {
     /// Free text about it
     #[arg(long, value_name = "TEXT")]
     pub(super) description: Option<String>,
-    /// Directory for files of output [default: torc_output]
+    /// Directory for files of output [env: TORC_EXEC_OUTPUT_DIR] [default: torc_output]
     #[arg(short, long, value_name = "DIR")]
     pub(super) output_dir: Option<PathBuf>,
     /// Leave out the commands that completed in the last workflow of this name
@@ -76,7 +76,7 @@ pub(super) struct WorkflowArgs {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Each job")]
 pub(super) struct JobArgs {
-    /// Where output goes [default: capture in memory, separate on disk]
+    /// Where output goes [env: TORC_STDIO] [default: capture in memory, separate on disk]
     #[arg(long, value_enum, value_name = "MODE")]
     pub(super) stdio: Option<Stdio>,
     /// Try a failed job again, so many times

@@ -45,6 +45,7 @@ pub(super) async fn run(ctx: &Context, args: &Get) -> Result<u8, CliError> {
         Format::Json | Format::Ndjson => {
             write_json(stdout.format, "a job", &detail, stdout.open())?;
         }
+        Format::Id => stdout.line(&detail.job.id.to_string())?,
     }
     Ok(exit_code::DONE)
 }
@@ -134,7 +135,7 @@ fn attempts(stdout: Stdout, detail: &JobDetail) -> Result<(), CliError> {
     ];
     let mut columns: Vec<String> = match stdout.format {
         Format::Table => SHOWN.iter().map(|name| (*name).to_owned()).collect(),
-        Format::Json | Format::Ndjson | Format::Csv => Vec::new(),
+        Format::Json | Format::Ndjson | Format::Csv | Format::Id => Vec::new(),
     };
     let was_recovered = detail.attempts.iter().any(|attempt| attempt.recovery_code.is_some());
     if was_recovered && !columns.is_empty() {

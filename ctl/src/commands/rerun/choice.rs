@@ -30,6 +30,7 @@ pub(super) struct Again {
 
 impl View for Again {
     const NOUN: &'static str = "job";
+    const ID: &'static str = "job_id";
     const COLUMNS: &'static [Column<Self>] = &[
         Column { name: "job_id", heading: "JOB", field: Field::Count(|it| it.job_id.0) },
         Column { name: "name", heading: "NAME", field: Field::Text(|it| Some(&it.name)) },

@@ -17,7 +17,7 @@ pub(crate) struct FileArgs {
     /// Free text about it [default: that in the file]
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Directory for files of output [default: torc_output]
+    /// Directory for files of output [env: TORC_EXEC_OUTPUT_DIR] [default: torc_output]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
     /// Where output goes, whatever the file says [default: capture in memory, separate on disk]

@@ -1,6 +1,10 @@
 //! The options that the commands which run jobs have in common, in groups.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
+use torc_protocol::config::key::Key;
+use torc_protocol::config::settings::Settings;
 use torc_protocol::spec::{Capacity, RetryRule, RunOptions, StdioMode};
 use torc_protocol::time::Timestamp;
 
@@ -13,7 +17,8 @@ use crate::spec::duration::Duration;
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "The run")]
 pub(crate) struct PaceArgs {
-    /// Run at most so many jobs at a time, whatever their CPUs [default: what the node has room for]
+    /// Run at most so many jobs at a time, whatever their CPUs [env: TORC_MAX_PARALLEL_JOBS]
+    /// [default: what the node has room for]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_parallel_jobs: Option<u32>,
     /// Give up when jobs fail: never, soon (start no more), or now (stop all as well)
@@ -21,6 +26,20 @@ pub(crate) struct PaceArgs {
     /// ,fail=N says how many have to fail, ,fail=N% which share of all; without, the first does it.
     #[arg(long, value_name = "WHEN[,fail=N|N%]", default_value = "never")]
     pub(crate) halt: HaltRule,
+}
+
+impl PaceArgs {
+    /// Returns these, with what is set elsewhere where nothing is given.
+    #[must_use]
+    pub(crate) fn or_set(self, settings: &Settings) -> Self {
+        let set = || u32::try_from(settings.number(Key::MaxParallelJobs)?).ok();
+        Self { max_parallel_jobs: self.max_parallel_jobs.or_else(set), ..self }
+    }
+}
+
+/// Returns the directory for files of output: the one that is given, else the one that is set.
+pub(crate) fn output_dir(given: Option<PathBuf>, settings: &Settings) -> Option<PathBuf> {
+    given.or_else(|| settings.path(Key::OutputDir).map(Path::to_owned))
 }
 
 /// What a run may take of the node, until when, and which jobs belong to it.
@@ -82,7 +101,7 @@ impl LimitArgs {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "The run")]
 pub(crate) struct ShowArgs {
-    /// Show what jobs write [default: none, but live for `exec -- CMD`]
+    /// Show what jobs write [env: TORC_PRINT] [default: none, but live for `exec -- CMD`]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) print: Option<Print>,
     /// With --print grouped: in the order of the input

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use torc_protocol::config::key::{MAX_KEEP, MAX_SECONDS};
 
 /// Where the record of a private torcd is kept.
 #[derive(Args, Debug, Default)]
@@ -20,11 +21,12 @@ pub(crate) struct RecordArgs {
     /// Take the database over from a torcd that has died on another host
     #[arg(long)]
     pub(crate) steal: bool,
-    /// Keep so many snapshots [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Keep so many snapshots [env: TORC_SERVER_SNAPSHOT_KEEP] [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_KEEP as i64))]
     pub(crate) snapshot_keep: Option<u32>,
-    /// Take a snapshot every N seconds as well, when something has changed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Take a snapshot every N seconds as well, when something has changed; 0 is never
+    /// [env: TORC_SNAPSHOT_INTERVAL_SECONDS]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub(crate) snapshot_interval_seconds: Option<u64>,
     #[command(flatten)]
     pub(crate) end: EndArgs,
@@ -34,10 +36,10 @@ pub(crate) struct RecordArgs {
 #[derive(Args, Debug, Default)]
 pub(crate) struct EndArgs {
     /// Give the final snapshot so many seconds to get to disk; then it is saved elsewhere
-    /// [default: 300]
-    #[arg(long, value_name = "SECS")]
+    /// [env: TORC_SNAPSHOT_TIMEOUT_SECONDS] [default: 300]
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub(crate) snapshot_timeout: Option<u64>,
-    /// Where a final snapshot is saved first that cannot get to its place
+    /// Where a final snapshot is saved first that cannot get to its place [env: TORC_SPILL_DIR]
     ///
     /// Then come `$SLURM_TMPDIR`, `$TMPDIR`, /dev/shm and /tmp. `torcctl snapshot recover` brings it
     /// home.
@@ -46,7 +48,8 @@ pub(crate) struct EndArgs {
 }
 
 impl EndArgs {
-    fn any(&self) -> bool {
+    /// Returns whether any of these was given.
+    pub(crate) fn any(&self) -> bool {
         self.snapshot_timeout.is_some() || self.spill_dir.is_some()
     }
 }

@@ -86,7 +86,7 @@ pub(crate) async fn save(ctx: &Context, mut target: Target, stop: &mut Stop) -> 
         return waited.map_or_else(|error| Saved::unknown(error.message), saved);
     };
     let mut patience = Patience::new(stop, private.id());
-    let shutdown = Shutdown { grace: None };
+    let shutdown = Shutdown::default();
     let told = wait(&mut target.client, shutdown, OCCASION, &mut display, &mut patience).await;
     let place = Place::of(&target);
     drop(target);

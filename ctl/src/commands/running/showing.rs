@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal};
 
+use torc_protocol::config::key::Key;
+
 use super::args::{Print, ShowArgs};
 use super::outcome::Outcome;
 use super::report;
 use super::saving::Saved;
 use super::summary::Summary;
-use crate::context::Context;
+use crate::context::{Context, choice};
 use crate::error::CliError;
 use crate::format::Format;
 use crate::output::stdout::Stdout;
@@ -60,8 +62,12 @@ impl Show {
             }
             Some(print) => print,
             None if args.keep_order => Print::Grouped,
-            None if single && !programs => Print::Live,
-            None => Print::None,
+            None if programs => Print::None,
+            None => match choice(&ctx.settings, Key::Print) {
+                Some(print) => print,
+                None if single => Print::Live,
+                None => Print::None,
+            },
         };
         Ok(Self { print, keep_order: args.keep_order, detach: args.detach })
     }
@@ -92,15 +98,16 @@ pub(crate) fn waiting_mode(ctx: &Context) -> Mode {
 pub(crate) fn tell(ctx: &Context, outcome: &Outcome) -> Result<(), CliError> {
     if ctx.globals.format.is_for_programs() {
         let summary = Summary::from(outcome);
-        let json = match ctx.globals.format {
+        let text = match ctx.globals.format {
+            Format::Id => Ok(outcome.workflow.to_string()),
             Format::Json => serde_json::to_string_pretty(&summary),
             Format::Ndjson | Format::Table | Format::Csv => serde_json::to_string(&summary),
         };
-        let json = json.map_err(io::Error::from)?;
+        let text = text.map_err(io::Error::from)?;
         if !matches!(outcome.saved, Saved::Durable(_)) {
             stderr::say(report::text(outcome, Palette::PLAIN, true).trim_end());
         }
-        return Ok(Stdout::new(ctx.globals.format, ctx.globals.color).line(&json)?);
+        return Ok(Stdout::new(ctx.globals.format, ctx.globals.color).line(&text)?);
     }
     let palette = Palette::new(ctx.globals.color, io::stderr().is_terminal());
     let text = report::text(outcome, palette, ctx.globals.quiet);

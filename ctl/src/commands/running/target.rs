@@ -3,16 +3,18 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use torc_protocol::config::key::Key;
 use torc_protocol::paths;
 use torc_protocol::request::Status;
 use torc_protocol::spec::StdioMode;
 
+use super::args::Stdio;
 use super::job_context::absolute;
 use super::record_args::RecordArgs;
 use super::saving;
 use super::submission::Submission;
 use crate::client::Client;
-use crate::context::{Context, default_database};
+use crate::context::{Context, choice, default_database};
 use crate::error::{CliError, ErrorKind};
 use crate::standalone::{Home, Launch, Standalone};
 use crate::stderr;
@@ -35,6 +37,8 @@ pub(crate) struct Target {
     pub(crate) record: Option<PathBuf>,
     /// Whether its database is in memory.
     in_memory: bool,
+    /// Where output goes of which nobody says it, when that is set.
+    stdio: Option<StdioMode>,
 }
 
 impl Target {
@@ -107,7 +111,8 @@ impl Target {
             if lasting.is_none() {
                 warn_of_surrounding_job(ctx);
             }
-            return Ok(Some(Self { client, private: None, record: None, in_memory }));
+            let stdio = set_stdio(ctx);
+            return Ok(Some(Self { client, private: None, record: None, in_memory, stdio }));
         }
         match lasting {
             None => Ok(None),
@@ -122,11 +127,14 @@ impl Target {
     /// Starts a private one with its record at `path`.
     async fn start(ctx: &Context, record: &RecordArgs, path: &Path) -> Result<Self, CliError> {
         let home = if record.on_disk { Home::OnDisk } else { Home::InMemory };
+        let set = |key| ctx.settings.number(key);
+        let keep = || u32::try_from(set(Key::SnapshotKeep)?).ok();
+        let spill_dir = record.end.spill_dir.as_deref().or(ctx.settings.path(Key::SpillDir));
         let launch = Launch {
-            snapshot_keep: Some(record.snapshot_keep.unwrap_or(1)),
-            snapshot_interval: record.snapshot_interval_seconds,
-            snapshot_timeout: record.end.snapshot_timeout,
-            spill_dir: record.end.spill_dir.as_deref().map(absolute).transpose()?,
+            snapshot_keep: Some(record.snapshot_keep.or_else(keep).unwrap_or(1)),
+            snapshot_interval: record.snapshot_interval_seconds.or(set(Key::SnapshotInterval)),
+            snapshot_timeout: record.end.snapshot_timeout.or(set(Key::SnapshotTimeout)),
+            spill_dir: spill_dir.map(absolute).transpose()?,
             fresh: record.fresh,
             steal: record.steal,
             // What goes wrong is in the report; an error beyond that is for whoever starts it.
@@ -136,7 +144,13 @@ impl Target {
         let private = Standalone::start(&launch).await?;
         let client = Client::connect(private.socket()).await?;
         let record_path = Some(path.to_owned());
-        Ok(Self { client, private: Some(private), record: record_path, in_memory: !record.on_disk })
+        Ok(Self {
+            client,
+            private: Some(private),
+            record: record_path,
+            in_memory: !record.on_disk,
+            stdio: set_stdio(ctx),
+        })
     }
 
     /// Gives it up before anything was committed. A private torcd is waited for, so that whoever
@@ -160,8 +174,21 @@ impl Target {
 
     /// Returns where output goes when nothing else was asked for.
     pub(crate) fn default_stdio(&self) -> StdioMode {
-        if self.in_memory { StdioMode::Capture } else { StdioMode::Separate }
+        self.stdio.unwrap_or_else(|| stdio_of(self.in_memory))
     }
+}
+
+/// Returns where the output of jobs goes by default, with the database in memory or on disk.
+pub(crate) fn default_stdio(ctx: &Context, in_memory: bool) -> StdioMode {
+    set_stdio(ctx).unwrap_or_else(|| stdio_of(in_memory))
+}
+
+fn set_stdio(ctx: &Context) -> Option<StdioMode> {
+    choice::<Stdio>(&ctx.settings, Key::Stdio).map(Into::into)
+}
+
+fn stdio_of(in_memory: bool) -> StdioMode {
+    if in_memory { StdioMode::Capture } else { StdioMode::Separate }
 }
 
 /// Warns a torcctl that runs in a job of the torcd that it talks to: it waits for jobs that may wait

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep_until};
-use torc_protocol::request::{Call, Many};
+use torc_protocol::call::{Call, Many};
 use torc_protocol::response::SnapshotProgress;
 use torc_protocol::view::SnapshotPhase;
 
@@ -123,8 +123,26 @@ where
     C: Call<Reply = SnapshotProgress, Count = Many>,
 {
     client.stream(call).await?;
+    follow::<C>(client, None, occasion, display, patience).await
+}
+
+/// Shows how comes along what was asked for before, of which `first` is told already.
+///
+/// # Errors
+///
+/// As [`wait`].
+pub(crate) async fn follow<C>(
+    client: &mut Client,
+    first: Option<SnapshotProgress>,
+    occasion: &str,
+    display: &mut Display,
+    patience: &mut Patience<'_>,
+) -> Result<Waited, CliError>
+where
+    C: Call<Reply = SnapshotProgress, Count = Many>,
+{
     let mut course = Course::begin(Instant::now());
-    let mut told = None;
+    let mut told = first.and_then(|first| course.take(first, Instant::now()));
     let mut pause = AGAIN;
     let mut speak_at = Instant::now() + QUIET;
     let mut spoken = None;
@@ -177,7 +195,7 @@ impl Course {
     /// Takes what torcd tells, and returns it if it is how the snapshot ended.
     fn take(&mut self, progress: SnapshotProgress, now: Instant) -> Option<SnapshotProgress> {
         match progress {
-            SnapshotProgress::Queued => None,
+            SnapshotProgress::Queued | SnapshotProgress::Jobs(_) => None,
             SnapshotProgress::Limit(limit) => {
                 self.limit = Some(limit.into());
                 None

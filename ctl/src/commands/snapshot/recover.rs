@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use torc_protocol::config::key::Key;
 use torc_protocol::id::Generation;
 use torc_protocol::time::Span;
 use torc_protocol::view::{SnapshotFileView, SnapshotPlace};
@@ -64,12 +65,13 @@ pub(crate) struct Recover {
 
 pub(super) async fn run(ctx: &Context, args: &Recover) -> Result<u8, CliError> {
     let stdout = Stdout::new(ctx.globals.format, ctx.globals.color);
+    let spill_dir = args.spill_dir.as_deref().or(ctx.settings.path(Key::SpillDir));
     let mut recovery = Recovery {
         torcd: ctx.torcd()?,
         log: ctx.globals.log_level().unwrap_or("error"),
         only: ctx.globals.db.as_deref().map(absolute).transpose()?,
         from: args.from.as_deref().map(absolute).transpose()?,
-        spill_dir: args.spill_dir.as_deref().map(absolute).transpose()?,
+        spill_dir: spill_dir.map(absolute).transpose()?,
         signals: Signals::listen()?,
         reports: Vec::new(),
     };

@@ -11,7 +11,7 @@ use tokio::net::unix::pipe::Sender;
 
 /// Waits until the other end of our stdout is closed, which between two events nothing else would
 /// tell. Never ends when stdout is no pipe.
-pub(super) async fn gone() {
+pub(crate) async fn gone() {
     if let Ok(stdout) = stdout_pipe()
         && stdout.ready(Interest::ERROR).await.is_ok_and(|ready| ready.is_error())
     {

@@ -41,6 +41,7 @@ pub(super) async fn run(ctx: &Context, args: Get) -> Result<u8, CliError> {
         Format::Json | Format::Ndjson => {
             write_json(stdout.format, "a workflow", &workflow, stdout.open())?;
         }
+        Format::Id => stdout.line(&workflow.id.to_string())?,
     }
     Ok(exit_code::DONE)
 }

@@ -79,7 +79,8 @@ trait Drawing {
 }
 
 pub(super) async fn run(ctx: &Context, args: Graph) -> Result<u8, CliError> {
-    let language = language(args.language, ctx.globals.format)?;
+    let set = if ctx.globals.format == Format::Json { Format::Json } else { Format::Table };
+    let language = language(args.language, ctx.globals.given_format.unwrap_or(set))?;
     let mut reader = ctx.reader().await?;
     let call = GetWorkflow { workflow: args.workflow };
     let workflow = reader.client.call(call).await?;
@@ -99,7 +100,7 @@ pub(super) async fn run(ctx: &Context, args: Graph) -> Result<u8, CliError> {
 
 fn language(named: Option<Language>, format: Format) -> Result<Language, CliError> {
     match (named, format) {
-        (_, Format::Ndjson | Format::Csv) => {
+        (_, Format::Ndjson | Format::Csv | Format::Id) => {
             Err(CliError::usage("there is no such form of a graph")
                 .hint("use `--as dot`, `--as mermaid` or `--as json`"))
         }

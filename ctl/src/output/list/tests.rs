@@ -232,10 +232,17 @@ impl Write for Gone {
 
 #[test]
 fn a_broken_pipe_is_known_as_such_in_every_format() {
-    for format in [Format::Table, Format::Json, Format::Ndjson, Format::Csv] {
+    for format in [Format::Table, Format::Json, Format::Ndjson, Format::Csv, Format::Id] {
         let options = ListOptions { format, columns: &[], layout: PLAIN };
         let mut list = list_writer(&options, Gone).unwrap();
         let outcome = list.item(&jobs()[0]).and_then(|()| list.end());
         assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::BrokenPipe, "{format:?}");
     }
+}
+
+#[test]
+fn ids_are_a_line_each_and_nothing_else() {
+    assert_eq!(write(Format::Id, &[], PLAIN, &jobs()), "9\n10\n11\n");
+    assert_eq!(write(Format::Id, &[], PLAIN, &[result()]), "9\n");
+    assert_eq!(write::<JobView>(Format::Id, &[], PLAIN, &[]), "");
 }

@@ -10,7 +10,7 @@ use torc_protocol::time::Span;
 use super::{
     DispatcherTest, asked, code, exits, jobs, line, spec, started, told, with_retries, withdrawn,
 };
-use crate::dispatcher::input::{Input, StopRequest};
+use crate::dispatcher::input::{Input, StopRequest, Stopping};
 use crate::store::tables::snapshot::{self, Author};
 
 fn author() -> Author {
@@ -120,7 +120,7 @@ fn the_end_waits_only_for_what_the_worker_was_given() {
     t.sent();
     let (ended, mut wait) = tokio::sync::oneshot::channel();
     let grace = Some(Span(0));
-    t.turn([Input::Stop(StopRequest { cancel_waiting: true, grace, ended: Some(ended) })]);
+    t.turn([Input::Stop(StopRequest { jobs: Stopping::Cancel, grace, ended: Some(ended) })]);
     assert_eq!(t.sent(), ["stop all: shutdown"], "with the shorter grace");
     assert!(wait.try_recv().is_err());
     t.turn([withdrawn(2, 1, StopCause::Shutdown)]);

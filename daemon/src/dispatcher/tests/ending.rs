@@ -12,13 +12,14 @@ use torc_protocol::time::Timestamp;
 use torc_protocol::view::SnapshotView;
 
 use super::{DispatcherTest, code, ended, exits, jobs, spec, started, withdrawn};
+use crate::dispatcher::input::Stopping::{self, Cancel, Terminate};
 use crate::dispatcher::input::{Input, StopRequest};
 use crate::store::home::Home;
 use crate::store::tables::snapshot::Author;
 
-fn stop(cancel_waiting: bool) -> (Input, oneshot::Receiver<()>) {
+fn stop(jobs: Stopping) -> (Input, oneshot::Receiver<()>) {
     let (ended, wait) = oneshot::channel();
-    (Input::Stop(StopRequest { cancel_waiting, grace: None, ended: Some(ended) }), wait)
+    (Input::Stop(StopRequest { jobs, grace: None, ended: Some(ended) }), wait)
 }
 
 #[test]
@@ -27,7 +28,7 @@ fn a_stop_leaves_what_has_not_started_for_later() {
     let (id, _) = t.submit(spec(), jobs(&["a", "b", "c"]));
     t.turn([started(1, 1)]);
     t.sent();
-    let (order, mut wait) = stop(false);
+    let (order, mut wait) = stop(Terminate);
     t.turn([order]);
     assert_eq!(t.sent(), ["stop all: shutdown", "stop 1.1 2.1: shutdown"]);
     assert_eq!(code(t.begin(spec())), ErrorCode::Unavailable);
@@ -47,7 +48,7 @@ fn nothing_is_changed_once_the_last_snapshot_may_be_taken() {
     t.turn([started(1, 1), exits(1, 1, 0)]);
     let (id, _) = t.submit(spec(), jobs(&["a", "b", "c"]));
     t.turn([started(2, 1)]);
-    let (order, mut wait) = stop(false);
+    let (order, mut wait) = stop(Terminate);
     t.turn([order]);
     assert_eq!(t.cancel(id, &["c"]), Ok((1, 0)), "jobs are still being stopped");
     t.turn([withdrawn(3, 1, StopCause::Shutdown)]);
@@ -71,7 +72,7 @@ fn nothing_is_changed_once_the_last_snapshot_may_be_taken() {
 fn a_stop_that_cancels_ends_the_workflows() {
     let mut t = DispatcherTest::cpus(1);
     let (id, _) = t.submit(spec(), jobs(&["a", "b", "c"]));
-    let (order, mut wait) = stop(true);
+    let (order, mut wait) = stop(Cancel);
     t.turn([order]);
     t.turn([withdrawn(1, 1, StopCause::Shutdown), withdrawn(2, 1, StopCause::Shutdown)]);
     assert_eq!(wait.try_recv(), Ok(()));
@@ -85,7 +86,7 @@ fn a_stop_is_no_cancel_even_where_one_job_was_canceled_before() {
     let (id, _) = t.submit(spec(), jobs(&["a", "b"]));
     t.cancel(id, &["a"]).unwrap();
     t.sent();
-    t.turn([stop(false).0]);
+    t.turn([stop(Terminate).0]);
     assert_eq!(t.sent(), ["stop all: shutdown", "stop 1.1 2.1: shutdown"]);
 }
 
@@ -94,10 +95,10 @@ fn a_stop_is_answered_when_the_worker_dies_and_no_other_is_started() {
     let mut t = DispatcherTest::cpus(1);
     t.submit(spec(), jobs(&["a"]));
     t.turn([started(1, 1)]);
-    let (order, mut wait) = stop(false);
+    let (order, mut wait) = stop(Terminate);
     t.turn([order]);
     // A second wish does not take the answer from the first.
-    t.turn([Input::Stop(StopRequest { cancel_waiting: false, grace: None, ended: None })]);
+    t.turn([Input::Stop(StopRequest { jobs: Terminate, grace: None, ended: None })]);
     assert!(wait.try_recv().is_err());
     t.worker_dies();
     assert_eq!(wait.try_recv(), Ok(()));
@@ -113,11 +114,11 @@ fn a_stop_gives_up_submissions_and_those_that_wait_for_a_worker() {
         Input::Begin { spec, key: None, reply }
     });
     t.turn([begin]);
-    t.turn([stop(false).0]);
+    t.turn([stop(Terminate).0]);
     assert_eq!(answer.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
     let mut t = DispatcherTest::cpus(1);
     let draft = t.begin(spec()).unwrap();
-    t.turn([stop(false).0]);
+    t.turn([stop(Terminate).0]);
     assert_eq!(code(t.add(draft, jobs(&["a"]))), ErrorCode::Unavailable);
 }
 

@@ -60,6 +60,8 @@ fn happen(node: Need, plans: &[Plan], steps: &[(Step, bool)]) -> Vec<Action> {
             }
             Step::WorkerDies(between, node) => outside.worker_dies(*between, *node),
             Step::Wait(time) => outside.now += time,
+            Step::Hold => outside.hold(),
+            Step::GoOn => outside.go_on(),
         }
         // Often several things happen in one turn.
         if *turns {
@@ -67,6 +69,7 @@ fn happen(node: Need, plans: &[Plan], steps: &[(Step, bool)]) -> Vec<Action> {
         }
     }
     plans.for_each(|plan| outside.submit(plan));
+    outside.go_on();
     outside.finish();
     outside.log
 }

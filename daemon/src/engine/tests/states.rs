@@ -1,13 +1,18 @@
 //! The table of `docs/job-states.md`, row by row.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::{EngineTest, Outcome, SECOND, W, cpus, retries};
 use crate::engine::action::Action;
 use crate::engine::job::{Settings, State};
 use crate::engine::submission::{Halt, Limit};
 
-const PAGE: &str = include_str!("../../../../docs/job-states.md");
+/// Read when it is asked for: the package that is published has no such page.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/job-states.md");
+    std::fs::read_to_string(path).unwrap()
+});
 
 /// A row: a state, none for a new job; what happens; and the state that follows.
 type Row = (Option<State>, &'static str, State);
@@ -123,6 +128,19 @@ impl Case {
             "it is canceled" => assert!(t.engine.cancel_job(x, &mut t.out).is_some()),
             "its workflow is canceled" => assert!(t.engine.cancel(W, &mut t.out).is_some()),
             "torcd stops" => t.engine.stop(&mut t.out),
+            "torcd stops, to run it again" => {
+                t.engine.stop(&mut t.out);
+                t.out.clear();
+                t.ends("x", Outcome::Interrupted, 1);
+            }
+            "torcd waits for the jobs that run" => {
+                t.engine.hold(&mut t.out);
+                let withdraws =
+                    |action: &Action| matches!(action, Action::Withdraw { job, .. } if *job == x);
+                if t.out.iter().any(withdraws) {
+                    t.ends("x", Outcome::Withdrawn, 0);
+                }
+            }
             "its worker is lost" => {
                 t.engine.worker_gone();
                 let runs = self.before == Some(State::Running);

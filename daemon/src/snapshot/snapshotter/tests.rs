@@ -13,6 +13,15 @@ fn snapshotter_of(
     database: Residence,
     dispatcher: DispatcherHandle,
 ) -> (Snapshotter, SnapshotHandle) {
+    let (_, pace) = watch::channel(Pace { keep: 5, interval: None });
+    snapshotter_at(pace, database, dispatcher)
+}
+
+fn snapshotter_at(
+    pace: watch::Receiver<Pace>,
+    database: Residence,
+    dispatcher: DispatcherHandle,
+) -> (Snapshotter, SnapshotHandle) {
     let word = String::new;
     Snapshotter::new(Parts {
         dispatcher,
@@ -21,8 +30,7 @@ fn snapshotter_of(
         target: PathBuf::from("/db/snapshot.db"),
         last: None,
         database,
-        keep: 5,
-        interval: None,
+        pace,
         stdout: Lines::to(std::io::sink(), "nowhere").unwrap(),
     })
 }
@@ -125,4 +133,24 @@ async fn no_snapshot_begins_before_the_copy_of_another_has_ended() {
     drop(handle);
     running.await.unwrap();
     assert_eq!(dispatcher.join().unwrap(), ["begin", "copy", "begin", "copy"]);
+}
+
+#[tokio::test]
+async fn a_new_pace_counts_at_once() {
+    let (inputs, received) = channel();
+    let (pace, paces) =
+        watch::channel(Pace { keep: 5, interval: Some(Duration::from_secs(3_600)) });
+    let memory = Residence::open(&Home::Memory, Path::new("/")).unwrap();
+    let (snapshotter, handle) = snapshotter_at(paces, memory, DispatcherHandle::new(inputs));
+    let running = tokio::spawn(snapshotter.run());
+    assert_eq!(handle.status().keep, 5);
+    pace.send_replace(Pace { keep: 2, interval: Some(Duration::from_millis(1)) });
+    // At a tick it asks whether anything has changed.
+    let limit = Duration::from_secs(60);
+    let asking = tokio::task::spawn_blocking(move || received.recv_timeout(limit));
+    let asked = asking.await.unwrap();
+    assert!(matches!(asked, Ok(Input::Totals { .. })));
+    assert_eq!(handle.status().keep, 2);
+    drop((handle, asked, pace));
+    running.await.unwrap();
 }

@@ -56,7 +56,7 @@ CREATE TABLE settings (
 
 -- `argv` is a JSON array for a command that is executed as it stands; `command` is then that array
 -- quoted for people. `depends_on` is a JSON array of the ids of jobs, none for no job; `environment`
--- a JSON array of names and values. `first` is how many attempts it had before the present run.
+-- a JSON array of names and values. `first` is how many of its attempts do not count in the present run.
 -- An action is a row as well: it is run as a job is, and its results are kept in the same way.
 CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -68,13 +68,15 @@ pub fn insert(
     Ok(())
 }
 
-/// Stores that an action is being done.
+/// Stores that an action is being done, or that it is still to be done.
 ///
 /// # Errors
 ///
 /// When SQLite fails.
-pub fn set_fired(connection: &Connection, id: JobId) -> rusqlite::Result<()> {
-    connection.prepare_cached("UPDATE action SET fired = 1 WHERE job_id = ?1")?.execute([id.0])?;
+pub fn set_fired(connection: &Connection, id: JobId, fired: bool) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE action SET fired = ?2 WHERE job_id = ?1")?
+        .execute(params![id.0, fired])?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub struct JobState {
     pub status: JobStatus,
     /// How many attempts it has had.
     pub attempts: u32,
-    /// How many of them in earlier runs.
+    /// How many of them do not count in the present run.
     pub first: u32,
     /// The jobs that it waits for.
     pub depends_on: Vec<JobId>,
@@ -123,6 +123,16 @@ pub fn reset(connection: &Connection, id: JobId) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE job SET status = ?2, first = attempts WHERE id = ?1")?
         .execute(params![id.0, JobStatus::Blocked.as_str()])?;
+    Ok(())
+}
+
+/// Stores that one of the attempts of a job does not count among the tries of its present run.
+///
+/// # Errors
+///
+/// When SQLite fails.
+pub fn discount_attempt(connection: &Connection, id: JobId) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE job SET first = first + 1 WHERE id = ?1")?.execute([id.0])?;
     Ok(())
 }
 

@@ -5,6 +5,11 @@ use torc_protocol::id::Generation;
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::{SnapshotFailure, SnapshotView};
 
+/// So many snapshots stay on record: more than a week of one every quarter of an hour, and 16 hours of
+/// one a minute. What goes on from an older one is taken for a database that has gone its own way, which
+/// is never replaced.
+const KEPT: u64 = 1_000;
+
 /// Who takes a snapshot.
 #[derive(Clone, Debug)]
 pub struct Author {
@@ -18,7 +23,7 @@ pub struct Author {
     pub pid: u32,
 }
 
-/// Stores that a snapshot begins, and returns its number.
+/// Stores that a snapshot begins, and returns its number. The oldest on record are forgotten.
 ///
 /// # Errors
 ///
@@ -44,7 +49,11 @@ pub fn begin(
             at.0,
             path,
         ])?;
-    Ok(Generation(connection.last_insert_rowid() as u64))
+    let generation = connection.last_insert_rowid() as u64;
+    connection
+        .prepare_cached("DELETE FROM snapshot WHERE generation <= ?1")?
+        .execute([generation.saturating_sub(KEPT)])?;
+    Ok(Generation(generation))
 }
 
 /// Stores what became of a snapshot.
@@ -114,5 +123,21 @@ mod tests {
         assert_eq!(error, "no room");
         connection.execute_batch("DELETE FROM snapshot").unwrap();
         assert_eq!(begin(), Generation(3));
+    }
+
+    #[test]
+    fn the_last_snapshots_stay_on_record_and_no_others() {
+        let connection = Home::Memory.open_writer(None).unwrap();
+        let word = || "x".to_owned();
+        let author = Author { instance: word(), host: word(), boot_id: word(), pid: 1 };
+        for number in 1..=KEPT + 5 {
+            let begun = begin(&connection, &author, number, "/s", Timestamp(1)).unwrap();
+            assert_eq!(begun, Generation(number));
+        }
+        let sql = "SELECT count(*), min(generation), max(generation) FROM snapshot";
+        let found: (u64, u64, u64) = connection
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        assert_eq!(found, (KEPT, 6, KEPT + 5));
     }
 }

@@ -389,7 +389,7 @@ fn actions_come_back_as_they_were_and_only_some_are_done_again() {
     assert_eq!(action::list(&connection, id).unwrap(), actions);
     assert!(job::states(&connection, id).unwrap().is_empty());
     for one in &mut actions {
-        action::set_fired(&connection, one.id).unwrap();
+        action::set_fired(&connection, one.id, true).unwrap();
         job::set(&connection, one.id, JobStatus::Completed, 1, Some(0)).unwrap();
     }
     action::rearm(&connection, id).unwrap();
@@ -409,7 +409,7 @@ fn actions_come_back_as_they_were_and_only_some_are_done_again() {
         (status(&actions[0]), status(&actions[1])),
         (JobStatus::Failed, JobStatus::Canceled)
     );
-    action::set_fired(&connection, actions[1].id).unwrap();
+    action::set_fired(&connection, actions[1].id, true).unwrap();
     job::set(&connection, actions[1].id, JobStatus::Pending, 1, None).unwrap();
     action::lose(&connection, id).unwrap();
     assert_eq!(status(&actions[1]), JobStatus::Blocked);

@@ -225,11 +225,8 @@ mod tests {
     #[test]
     fn shared_pages_count_once() {
         // Of a process that holds still: this one grows and shrinks while other tests run.
-        let mut child = Command::new("cat")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         to.write_all(b"started").unwrap();
         from.read_exact(&mut [0; 7]).unwrap();

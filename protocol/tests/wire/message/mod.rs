@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use torc_protocol::event::EventKind;
-pub(crate) use torc_protocol::request::{JobSelector, Request, SnapshotWait, WorkflowSelector};
+pub(crate) use torc_protocol::request::{
+    JobSelector, Request, RunningJobs, SnapshotWait, WorkflowSelector,
+};
 pub(crate) use torc_protocol::response::{ErrorCode, Response, SnapshotProgress, WatchItem};
 pub(crate) use torc_protocol::result::{Ending, LogPart, Output, StopCause};
 pub(crate) use torc_protocol::spec::{Command, HaltAfter, StdioMode, Trigger};

@@ -84,6 +84,7 @@ golden! {
         TimedOut => Self::TimedOut(SnapshotPhase::Write),
         Nothing => Self::Nothing,
         Limit => Self::Limit(Span(300_000_000)),
+        Jobs => Self::Jobs(3),
     }
 }
 
@@ -304,6 +305,8 @@ fn status() -> StatusView {
         database: "/scratch/torc.db".to_owned(),
         in_memory: true,
         read_only: true,
+        log: "journal".to_owned(),
+        unit: Some("torcd.service".to_owned()),
         node: resources(),
         running_workflows: 2,
         jobs: counts(),

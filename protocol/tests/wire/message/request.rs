@@ -10,9 +10,17 @@ use torc_protocol::time::Span;
 
 use super::spec::{context, files, job_id, jobs, options, user_data, workflow, workflow_id};
 use super::{
-    Command, JobSelector, JobStatus, Request, SnapshotWait, WorkflowSelector, WorkflowStatus,
-    golden,
+    Command, JobSelector, JobStatus, Request, RunningJobs, SnapshotWait, WorkflowSelector,
+    WorkflowStatus, golden,
 };
+
+golden! {
+    RunningJobs {
+        Stop => Self::Stop,
+        Wait => Self::Wait,
+        Again => Self::Again,
+    }
+}
 
 golden! {
     WorkflowSelector {
@@ -85,7 +93,10 @@ golden! {
             wait: SnapshotWait::Forever,
             path: Some("/scratch/now.db".to_owned()),
         }),
-        Shutdown => Self::Shutdown(Shutdown { grace: Some(Span(0)) }),
+        Shutdown => Self::Shutdown(Shutdown {
+            grace: Some(Span(0)),
+            running: RunningJobs::Again,
+        }),
         SubmitFiles => Self::SubmitFiles(SubmitFiles { files: files(), user_data: user_data() }),
         Restart => Self::Restart(Restart {
             workflow: night(),

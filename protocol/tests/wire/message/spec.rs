@@ -60,6 +60,7 @@ golden! {
         TimeLimit => Self::TimeLimit,
         Halted => Self::Halted,
         OutOfMemory => Self::OutOfMemory,
+        Again => Self::Again,
     }
 }
 

@@ -79,6 +79,7 @@ golden! {
             wait: true,
         },
         Drain => Self::Drain { grace: Span(5_000_000) },
+        Withdraw => Self::Withdraw { attempts: vec![attempt()], cause: StopCause::Shutdown },
     }
 }
 

@@ -110,7 +110,7 @@ impl Client {
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
-        self.send(Shutdown { grace: None })?;
+        self.send(Shutdown::default())?;
         while self.receive()? != Response::End {}
         Ok(())
     }

@@ -139,7 +139,7 @@ fn request(client: &mut Client, verb: Verb, place: u64) -> anyhow::Result<()> {
 
 fn list<C>(client: &mut Client, call: C) -> anyhow::Result<()>
 where
-    C: torc_protocol::request::Call<Count = torc_protocol::request::Many>,
+    C: torc_protocol::call::Call<Count = torc_protocol::call::Many>,
 {
     client.send(call)?;
     while client.part::<C>()?.is_some() {}

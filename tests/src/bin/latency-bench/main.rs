@@ -119,7 +119,7 @@ fn measure(home: Home, options: &Options, report: &Report) -> anyhow::Result<()>
         let phase = Phase { home: home.name(), name: trouble.name(), note: running.end()? };
         report.phase(&phase, &answers, &jobs);
     }
-    client.send(Shutdown { grace: None })?;
+    client.send(Shutdown::default())?;
     while client.part::<Shutdown>()?.is_some() {}
     drop(dispatch);
     torcd.wait()

@@ -168,7 +168,7 @@ impl Conduct<'_, '_> {
             return processes::signal(child.id(), Signal::SIGTERM);
         }
         let asked = Client::connect(&self.round.stage.socket(None)).and_then(|mut client| {
-            client.send(Shutdown { grace: None })?;
+            client.send(Shutdown::default())?;
             let mut last = None;
             while let Some(progress) = client.part::<Shutdown>()? {
                 last = Some(progress);

@@ -129,7 +129,7 @@ impl Stage {
             // What has noted itself has become the guard of the worker, which is its child.
             Role::Worker => {
                 let guards = alive.filter(|one| one.role == Role::Worker);
-                guards.flat_map(|guard| children(guard.pid)).collect()
+                guards.flat_map(|guard| processes::children(guard.pid)).collect()
             }
             _ => alive.filter(|one| one.role == role).map(|one| one.pid).collect(),
         }
@@ -206,17 +206,7 @@ impl Noted {
 
 /// Returns the snapshot writers that a torcd has started.
 fn writers(torcd: u32) -> Vec<u32> {
-    let mut writers = children(torcd);
+    let mut writers = processes::children(torcd);
     writers.retain(|pid| processes::command_of(*pid).contains("snapshot-writer"));
     writers
-}
-
-fn children(process: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    texts
-        .flat_map(|text| {
-            text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
-        })
-        .collect()
 }

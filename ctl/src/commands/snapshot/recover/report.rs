@@ -139,6 +139,7 @@ impl Report {
 
 impl View for Report {
     const NOUN: &'static str = "record";
+    const ID: &'static str = "path";
     const COLUMNS: &'static [Column<Self>] = &[
         Column { name: "path", heading: "PATH", field: Field::Text(|it| Some(&it.path)) },
         Column {

@@ -50,6 +50,8 @@ pub(super) struct Outside {
     submitting: bool,
     /// From which state to which other a job may go.
     changes: BTreeSet<(State, State)>,
+    /// Nothing may start for now.
+    holding: bool,
     /// The width of each lane at the worker.
     widths: BTreeMap<(WorkflowKey, u32), u32>,
 }
@@ -101,7 +103,8 @@ impl Outside {
 
     /// Ends an attempt; as withdrawn instead of stopped if it does not run, and the other way round.
     pub(super) fn end(&mut self, job: JobKey, outcome: Outcome, code: i32, took: u64) {
-        if matches!(outcome, Outcome::Success | Outcome::TimedOut) && !self.assigned[&job].runs {
+        let must_run = [Outcome::Success, Outcome::TimedOut, Outcome::Interrupted];
+        if must_run.contains(&outcome) && !self.assigned[&job].runs {
             self.start(job);
         }
         let assigned = self.assigned.remove(&job).unwrap();
@@ -117,9 +120,12 @@ impl Outside {
         self.hear();
     }
 
-    fn check_what_becomes(&self, job: JobKey, end: End, canceled: bool, state: State) {
-        let plan = &self.known[&job.workflow].plan;
+    fn check_what_becomes(&mut self, job: JobKey, end: End, canceled: bool, state: State) {
+        let plan = &mut self.known.get_mut(&job.workflow).unwrap().plan;
         let first = plan.jobs[job.index as usize].first;
+        if end.outcome == Outcome::Interrupted {
+            plan.jobs[job.index as usize].first += 1;
+        }
         let settings = self.settings(job);
         let tries = self.known[&job.workflow].states[job.index as usize].1 - first;
         let rules = || settings.rules.iter();
@@ -131,9 +137,10 @@ impl Outside {
             Outcome::Success => State::Completed,
             Outcome::Failure | Outcome::TimedOut if again => retried,
             Outcome::Failure | Outcome::Unretryable => State::Failed,
+            Outcome::Interrupted if canceled => State::Terminated,
             Outcome::TimedOut | Outcome::Stopped => State::Terminated,
             Outcome::Withdrawn if canceled => State::Canceled,
-            Outcome::Withdrawn => State::Ready,
+            Outcome::Withdrawn | Outcome::Interrupted => State::Ready,
         };
         assert_eq!(state, expected);
         let counted = u32::from(end.outcome != Outcome::Withdrawn);
@@ -172,6 +179,18 @@ impl Outside {
         } else {
             self.engine.disable(job, &mut self.out);
         }
+        self.hear();
+    }
+
+    pub(super) fn hold(&mut self) {
+        self.holding = true;
+        self.engine.hold(&mut self.out);
+        self.hear();
+    }
+
+    pub(super) fn go_on(&mut self) {
+        self.holding = false;
+        self.engine.go_on(&mut self.out);
         self.hear();
     }
 
@@ -258,6 +277,10 @@ impl Outside {
                 // It may have ended in the same turn.
                 assert!(self.assigned.get(&job).is_none_or(|last| last.attempt == attempt));
             }
+            Action::Withdraw { job, attempt } => {
+                // It may have ended in the same turn.
+                assert!(self.assigned.get(&job).is_none_or(|last| last.attempt == attempt));
+            }
             Action::Fire { workflow, hook } => self.hear_fired(workflow, hook),
             // It may have ended in the same turn.
             Action::StopHook { .. } => {}
@@ -268,9 +291,10 @@ impl Outside {
     fn hear_assigned(&mut self, job: JobKey, attempt: u32, gpus: Vec<u32>) {
         let kind = self.known[&job.workflow].plan.jobs[job.index as usize].settings;
         let settings = self.settings(job).clone();
-        let now = self.now;
+        let (now, holding) = (self.now, self.holding);
         let known = self.open(job.workflow);
         assert!(!known.closed && !settings.held, "nothing starts that may not");
+        assert!(!holding, "nothing starts in a hold");
         let too_late = |limit: Limit| now + settings.runtime.unwrap_or(0) > limit.stop_at;
         assert!(!known.limit.is_some_and(too_late), "it ends in time");
         for on in &known.plan.on[job.index as usize] {
@@ -296,6 +320,7 @@ impl Outside {
     }
 
     fn hear_fired(&mut self, key: WorkflowKey, number: u32) {
+        assert!(!self.holding, "nothing begins in a hold");
         let known = self.open(key);
         let hook = &known.plan.hooks[number as usize];
         assert!(!hook.fired && known.fired.insert(number), "once");
@@ -394,7 +419,7 @@ impl Outside {
             assert_eq!(total.gpus - free.gpus, node.gpus);
             assert!(node_gpus.last().is_none_or(|last| *last < total.gpus));
         }
-        if self.assigned.is_empty() {
+        if self.assigned.is_empty() && !self.holding {
             assert_eq!(self.engine.free(), self.engine.capacity(), "all is given back");
         }
     }

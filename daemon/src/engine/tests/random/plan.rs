@@ -64,6 +64,8 @@ pub(super) enum Step {
     /// Whether the engine schedules before the next one is there, and what that has.
     WorkerDies(bool, Need),
     Wait(u64),
+    Hold,
+    GoOn,
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
@@ -80,17 +82,20 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => index().prop_map(Step::Enable),
         1 => (any::<bool>(), node()).prop_map(|(between, node)| Step::WorkerDies(between, node)),
         2 => prop_oneof![0..60_u64, Just(6 * SECOND)].prop_map(Step::Wait),
+        1 => Just(Step::Hold),
+        2 => Just(Step::GoOn),
     ]
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    use Outcome::{Failure, Stopped, Success, TimedOut, Unretryable, Withdrawn};
+    use Outcome::{Failure, Interrupted, Stopped, Success, TimedOut, Unretryable, Withdrawn};
     prop_oneof![
         8 => Just(Success),
         4 => Just(Failure),
         1 => Just(Unretryable),
         1 => Just(TimedOut),
         1 => Just(Stopped),
+        1 => Just(Interrupted),
         1 => Just(Withdrawn),
     ]
 }
