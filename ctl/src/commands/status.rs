@@ -106,6 +106,10 @@ fn log(status: &StatusView) -> String {
 
 fn node(status: &StatusView) -> String {
     let node = &status.node;
+    if node.cpus == 0 {
+        // Its worker has not said yet what it has.
+        return "starting".to_owned();
+    }
     let mut text =
         format!("{}: {}, {}", node.host, count(node.cpus.into(), "CPU"), size(node.memory));
     if !node.gpus.is_empty() {
@@ -208,6 +212,13 @@ mod tests {
         under way   write, 2.0 s
         error       step 'write' of /x/torc.db failed: no space left on device (os error 28)
         ");
+    }
+
+    #[test]
+    fn a_node_that_is_not_known_is_not_said_to_have_nothing() {
+        let node = NodeResources { cpus: 0, ..status().node };
+        let starting = StatusView { node, ..status() };
+        assert!(text(&starting).contains("node        starting\n"));
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl From<LeaseError> for StartError {
     fn from(error: LeaseError) -> Self {
         match &error {
             LeaseError::Held { may_be_dead: false, .. } => Self::new(IN_USE, error.to_string())
-                .hint("wait until it has ended, or name another file with `--db FILE`"),
+                .hint("wait until it has ended, or name other files with `--db` and `--snapshot`"),
             LeaseError::Held { may_be_dead: true, .. } => Self::new(IN_USE, error.to_string())
                 .hint("if that daemon has died, `--steal` takes over; else name another file"),
             LeaseError::Io { .. } => Self::new(USAGE, error.to_string())

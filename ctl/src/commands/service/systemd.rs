@@ -18,7 +18,7 @@ pub(super) const WITHOUT: &str = "without systemd, start torcd in one of these w
   `torcctl daemon start`, by hand or in tmux; it outlives the terminal
   the line `torcctl daemon start --quiet` in ~/.bashrc, or at the top of a batch script, which then \
 ends with `torcctl daemon stop`
-  the same line in the TaskProlog of Slurm, for every job";
+  from Slurm's TaskProlog, for every job, with a `--socket`, `--db` and `--snapshot` of its own";
 
 /// The manager of this user, which has answered.
 #[derive(Debug)]

@@ -52,6 +52,21 @@ impl Looks {
         took
     }
 
+    /// Forgets what was asked so far, also what is not answered yet.
+    pub(crate) fn forget(&self) {
+        for _ in 0..2 {
+            self.take();
+            while self.is_empty() && !self.has_failed() {
+                thread::sleep(PERIOD);
+            }
+        }
+        self.take();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.took.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Returns whether something went wrong, which [`Self::end`] tells.
     pub(crate) fn has_failed(&self) -> bool {
         self.thread.is_finished()

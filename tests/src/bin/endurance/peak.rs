@@ -47,7 +47,7 @@ pub(crate) fn play(sampler: &Sampler<'_>, looks: &Looks, jobs: u64) -> anyhow::R
     let counts = users::watch(&mut client)?;
     ensure!(counts.canceled + counts.terminated == jobs, "the large workflow: {counts:?}");
     let (database, memory) = (sampler.database()?, sampler.memory_of_torcd()?);
-    looks.take();
+    looks.forget();
     let begun = Instant::now();
     other.call(DeleteWorkflow { workflow })?;
     let reply = begun.elapsed();
