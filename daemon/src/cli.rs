@@ -136,7 +136,7 @@ fn run(flags: Serve, caller: Option<&Caller>) -> Result<u8, StartError> {
         tell: Arc::new(move || told.config()),
         stdout: stdout(caller)?,
         activated,
-        notifier: if is_supervised { notifier()? } else { Notifier::nobody() },
+        notifier: if is_supervised { notifier() } else { Notifier::nobody() },
         unit: if is_supervised { activation::unit() } else { None },
     };
     daemon::run(config, surroundings)
@@ -153,10 +153,14 @@ fn stdout(caller: Option<&Caller>) -> Result<Lines, StartError> {
     }
 }
 
-fn notifier() -> Result<Notifier, StartError> {
-    Notifier::from_environment().map_err(|error| {
-        StartError::new(FAILED, format!("cannot tell the supervisor in NOTIFY_SOCKET: {error}"))
-            .hint("torcd that nobody supervises is started without that variable")
+/// A supervisor that is not there is no reason not to start: the variable may be left over.
+fn notifier() -> Notifier {
+    Notifier::from_environment().unwrap_or_else(|error| {
+        eprintln!(
+            "{}",
+            log::last_words(&format!("nobody is told how torcd is: NOTIFY_SOCKET: {error}"))
+        );
+        Notifier::nobody()
     })
 }
 

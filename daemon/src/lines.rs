@@ -8,6 +8,8 @@
 pub mod rotating;
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -37,13 +39,18 @@ impl<W: Write + Send + 'static> Target for Nameless<W> {}
 
 /// A way to write lines.
 #[derive(Clone, Debug)]
-pub struct Lines(SyncSender<Message>);
+pub struct Lines {
+    messages: SyncSender<Message>,
+    /// The target is to be opened anew. Beside the messages, for those may be more than there is room for.
+    reopen: Arc<AtomicBool>,
+}
 
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
     Flush(SyncSender<()>),
-    Reopen,
+    /// Says nothing, and lets it look whether there is something to do.
+    Wake,
 }
 
 impl Lines {
@@ -62,17 +69,19 @@ impl Lines {
     ///
     /// When no thread can be made.
     pub fn to_target(target: impl Target, name: &str) -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (messages, receiver) = sync_channel(QUEUE);
+        let reopen = Arc::new(AtomicBool::new(false));
+        let wish = reopen.clone();
         std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || write(target, &receiver))?;
-        Ok(Self(sender))
+            .spawn(move || write(target, &receiver, &wish))?;
+        Ok(Self { messages, reopen })
     }
 
     /// Returns lines that nobody reads.
     #[must_use]
     pub fn nowhere() -> Self {
-        Self(sync_channel(1).0)
+        Self { messages: sync_channel(1).0, reopen: Arc::default() }
     }
 
     /// Writes a line, in time.
@@ -84,30 +93,34 @@ impl Lines {
 
     /// Writes what ends with a newline, in time.
     pub fn push(&self, bytes: Vec<u8>) {
-        match self.0.try_send(Message::Line(bytes)) {
+        match self.messages.try_send(Message::Line(bytes)) {
             // Full: nobody reads. Disconnected: the thread has ended. Either way it is dropped.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
 
-    /// Has the target opened anew, after the lines that wait.
+    /// Has the target opened anew, before the next line.
     pub fn reopen(&self) {
-        // Full: it hangs, and a new one would too.
-        let _ = self.0.try_send(Message::Reopen);
+        self.reopen.store(true, Ordering::Release);
+        // Full: there are lines enough to wake it.
+        let _ = self.messages.try_send(Message::Wake);
     }
 
     /// Waits until all is written, but not for longer than `limit`.
     pub fn flush(&self, limit: Duration) {
         let (done, wait) = sync_channel(1);
-        if self.0.try_send(Message::Flush(done)).is_ok() {
+        if self.messages.try_send(Message::Flush(done)).is_ok() {
             // After the limit the rest is given up.
             let _ = wait.recv_timeout(limit);
         }
     }
 }
 
-fn write(mut target: impl Target, messages: &Receiver<Message>) {
+fn write(mut target: impl Target, messages: &Receiver<Message>, reopen: &AtomicBool) {
     for message in messages {
+        if reopen.swap(false, Ordering::Acquire) {
+            target.reopen();
+        }
         match message {
             // A closed pipe is no reason to end: the daemon is not there for its messages.
             Message::Line(line) => {
@@ -116,7 +129,7 @@ fn write(mut target: impl Target, messages: &Receiver<Message>) {
             Message::Flush(done) => {
                 let _ = done.try_send(());
             }
-            Message::Reopen => target.reopen(),
+            Message::Wake => {}
         }
     }
 }
@@ -138,6 +151,43 @@ mod tests {
         let mut text = String::new();
         theirs.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one\ntwo\n");
+    }
+
+    /// Waits for its turn before each line, and counts how often it was opened anew.
+    struct Slow(Receiver<()>, std::sync::mpsc::Sender<&'static str>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.1.send("a line");
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Target for Slow {
+        fn reopen(&mut self) {
+            let _ = self.1.send("opened anew");
+        }
+    }
+
+    #[test]
+    fn a_target_is_opened_anew_also_when_there_is_no_room_for_more() {
+        let ((turn, turns), (told, seen)) =
+            (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let lines = Lines::to_target(Slow(turns, told), "slow").unwrap();
+        lines.say("x".to_owned());
+        assert_eq!(seen.recv(), Ok("a line"), "it hangs from now on");
+        for _ in 0..2 * QUEUE {
+            lines.say("x".to_owned());
+        }
+        lines.reopen();
+        turn.send(()).unwrap();
+        assert_eq!(seen.recv(), Ok("opened anew"));
+        drop(turn);
     }
 
     #[test]

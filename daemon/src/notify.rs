@@ -26,11 +26,23 @@ use crate::lines::Lines;
 
 /// Where the supervisor says that it listens.
 const SOCKET_VARIABLE: &str = "NOTIFY_SOCKET";
+/// Which process systemd has started.
+const STARTED_VARIABLE: &str = "SYSTEMD_EXEC_PID";
 
 /// How much more time is asked for at a time, while something takes long.
 const EXTENSION: Duration = Duration::from_secs(30);
 /// How often that is asked for.
 const EXTEND_EVERY: Duration = Duration::from_secs(5);
+
+/// Returns whether the supervisor that the environment speaks of is ours: whoever is started from a
+/// shell within a service has its environment, too.
+fn is_supervised() -> bool {
+    match env::var(STARTED_VARIABLE).ok().and_then(|pid| pid.parse::<u32>().ok()) {
+        Some(pid) => pid == std::process::id(),
+        // Before systemd 248, and other supervisors.
+        None => env::var_os(SOCKET_VARIABLE).is_some(),
+    }
+}
 
 /// A way to tell the supervisor.
 #[derive(Clone, Debug)]
@@ -63,15 +75,15 @@ impl Notifier {
         Self(None)
     }
 
-    /// Returns one that tells the supervisor which the environment names, if it does.
+    /// Returns one that tells the supervisor which the environment names, if it does and is ours.
     ///
     /// # Errors
     ///
     /// When the supervisor cannot be reached.
     pub fn from_environment() -> io::Result<Self> {
         match env::var_os(SOCKET_VARIABLE).filter(|name| !name.is_empty()) {
-            Some(name) => Self::to(&name, sd_notify::watchdog_enabled()),
-            None => Ok(Self::nobody()),
+            Some(name) if is_supervised() => Self::to(&name, sd_notify::watchdog_enabled()),
+            _ => Ok(Self::nobody()),
         }
     }
 

@@ -192,8 +192,12 @@ fn detached(ctx: &Context, run: &Run, submitted: &Submitted) -> Result<u8, CliEr
     writeln!(io::stdout(), "{id}")?;
     if format != Format::Id && !ctx.globals.quiet {
         let jobs = count(submitted.jobs, "job");
-        let name = one_line(&run.name);
-        stderr::say(&format!("{jobs} submitted (workflow {id}, {name})"));
+        if submitted.existed {
+            stderr::say(&format!("submitted before with this key: workflow {id}, {jobs}"));
+        } else {
+            let name = one_line(&run.name);
+            stderr::say(&format!("{jobs} submitted (workflow {id}, {name})"));
+        }
     }
     Ok(exit_code::DONE)
 }

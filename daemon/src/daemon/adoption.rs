@@ -146,6 +146,30 @@ pub(super) fn refuse_newer(config: &Config, path: &Path) -> Result<(), StartErro
     }
 }
 
+/// Refuses to serve the database at `path` while the place of its snapshots holds what does not come
+/// from it: no snapshot could ever go there.
+pub(super) fn refuse_other_snapshots(config: &Config, path: &Path) -> Result<(), StartError> {
+    // What is no snapshot of torc is told of by whoever takes the first.
+    let Ok(there) = Lineage::open_snapshot(&config.snapshot) else { return Ok(()) };
+    let comes_from_here = match Lineage::open(path) {
+        // Why it cannot be read is told when it is opened to be served.
+        Err(_) if path.exists() => return Ok(()),
+        Err(_) => false,
+        Ok(ours) => ours
+            .is_ahead_of(&there)
+            .map_err(|error| StartError::new(FAILED, format!("{}: {error}", path.display())))?,
+    };
+    if comes_from_here {
+        return Ok(());
+    }
+    let (snapshot, path) = (config.snapshot.display(), path.display());
+    let message = format!("{snapshot} holds a record that {path} does not have");
+    Err(StartError::new(IN_USE, message).hint(
+        "name another place for snapshots with `--snapshot PATH`, or go on from that record with \
+         `--in-memory`",
+    ))
+}
+
 /// Says what was loaded, and returns it as the last good snapshot.
 fn tell(loaded: &Loaded, there: &Lineage, into: &Path) -> Option<SnapshotView> {
     let Loaded::Snapshot { path, generation, changes, quarantined } = loaded else { return None };

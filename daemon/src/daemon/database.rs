@@ -116,6 +116,9 @@ fn on_disk(config: &Config, path: &Path) -> Result<Opened, StartError> {
         set_aside(path)?;
     } else {
         adoption::refuse_newer(config, path)?;
+        if *path != config.snapshot {
+            adoption::refuse_other_snapshots(config, path)?;
+        }
     }
     Ok(Opened::new(Home::File(path.to_owned()), private_dir(config)?))
 }

@@ -69,10 +69,14 @@ pub(super) async fn end(
         RunningJobs::Again => Stopping::Interrupt,
         RunningJobs::Stop | RunningJobs::Wait => Stopping::Terminate,
     };
-    let to_stop = jobs_to_stop(&writing).await;
-    tracing::info!("{to_stop}");
-    hurry.notifier.stopping(&to_stop);
-    stop_jobs(&writing, jobs, end.grace, &mut hurry).await;
+    let notifier = hurry.notifier.clone();
+    let tell = async {
+        let to_stop = jobs_to_stop(&writing).await;
+        tracing::info!("{to_stop}");
+        notifier.stopping(&to_stop);
+    };
+    // Asked first, so that it counts what is there; nobody waits for the answer.
+    tokio::join!(tell, stop_jobs(&writing, jobs, end.grace, &mut hurry));
     hurry.tell(&SnapshotProgress::Limit(writing.snapshot_timeout.into()));
     let saved = save(&writing, &mut hurry).await;
     let hung = matches!(saved, Err(Unsaved { hung: true, .. }));

@@ -88,17 +88,28 @@ async fn begin(
 ) -> Result<u8, StartError> {
     let Surroundings { begin_log, tell, stdout, activated, notifier, unit } = surroundings;
     // Before there is a socket by which we could be found: SIGUSR1 kills who does not expect it.
-    let signals = Signals::install(HangUp::here(config.lifeline))
+    let mut signals = Signals::install(HangUp::here(config.lifeline))
         .map_err(StartError::system("install signal handlers"))?;
     let listening = match activated {
         Some(Activated { listener, path }) => Listening::adopt(listener, &path)?,
         None => Listening::bind(&config.socket)?,
     };
-    let lifeline = lifeline
+    let mut lifeline = lifeline
         .map(pipe::Receiver::from_file)
         .transpose()
         .map_err(StartError::system("watch standard input (is it a pipe?)"))?;
-    let voice = Voice { log: begin_log()?, stdout, notifier, unit };
+    // It may be on a file system that takes its time.
+    let more_time = notifier.extend(LOADING);
+    let log = tokio::select! {
+        log = tokio::task::spawn_blocking(begin_log) => {
+            log.map_err(|error| StartError::new(FAILED, format!("starting failed: {error}")))??
+        }
+        () = unwanted(&mut signals, &mut lifeline) => {
+            return Err(StartError::new(FAILED, "told to end before there was a log"));
+        }
+    };
+    drop(more_time);
+    let voice = Voice { log, stdout, notifier, unit };
     let (pid, socket) = (std::process::id(), config.socket.display());
     tracing::info!("torcd {PACKAGE_VERSION} begins: process {pid}, socket {socket}");
     let reloader = Reloader::new(tell, voice.log.threshold.clone(), config.clone());

@@ -67,7 +67,7 @@ impl fmt::Debug for Threshold {
 }
 
 /// Begins the log.
-pub(super) type BeginLog = Box<dyn FnOnce() -> Result<Log, StartError>>;
+pub(super) type BeginLog = Box<dyn FnOnce() -> Result<Log, StartError> + Send>;
 
 /// What a daemon has of whoever started it.
 #[expect(missing_debug_implementations, reason = "holds a function")]

@@ -1,19 +1,16 @@
 //! The socket that a supervisor has opened for us: it has been there before us, and stays after us.
 
-use std::env;
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::notify::SOCKET_VARIABLE;
+use crate::notify::is_supervised;
 use crate::sys::inherited;
 
 /// The descriptors that a supervisor passes begin here.
 const FIRST: i32 = 3;
-/// The process that it has started, in its own words.
-const STARTED_VARIABLE: &str = "SYSTEMD_EXEC_PID";
 
 /// Why we cannot listen where a supervisor wants us to.
 #[derive(Debug, Error)]
@@ -62,12 +59,5 @@ pub fn activated() -> Result<Option<Activated>, ActivationError> {
 /// Returns the unit of systemd that this process was started as, if it was.
 #[must_use]
 pub fn unit() -> Option<String> {
-    // Whoever is started from a shell in a service is in its cgroup, too.
-    let started = env::var(STARTED_VARIABLE).ok().and_then(|pid| pid.parse::<u32>().ok());
-    let is_ours = match started {
-        Some(pid) => pid == std::process::id(),
-        // Before systemd 248.
-        None => env::var_os(SOCKET_VARIABLE).is_some(),
-    };
-    if is_ours { inherited::unit() } else { None }
+    if is_supervised() { inherited::unit() } else { None }
 }

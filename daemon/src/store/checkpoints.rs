@@ -3,7 +3,8 @@
 //! SQLite would let whoever commits do it. But after a copy, which keeps the log from being brought
 //! in for as long as it takes, that is much at a time; and with a database on disk it waits for the
 //! disk. Here nobody waits for it: it is done beside the writer, some times a second. When the writer
-//! rests, a log that has become long is cut: nothing in it is needed then.
+//! rests, a log in memory that has become long is cut: nothing in it is needed then. To cut one on a
+//! disk could take as long as the disk likes, and whoever writes would have to wait for it.
 
 use std::fs;
 use std::path::Path;
@@ -41,11 +42,11 @@ impl Checkpoints {
     pub(super) fn start(home: &Home) -> Result<Option<Self>, OpenError> {
         let Some(path) = home.file() else { return Ok(None) };
         let connection = home.open_writer(None)?;
-        let log = with_suffix(&path, "-wal");
+        let log = home.is_memory().then(|| with_suffix(&path, "-wal"));
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || run(&connection, &log, &woken))
+            .spawn(move || run(&connection, log.as_deref(), &woken))
             .map_err(|source| OpenError::Io { path, source })?;
         Ok(Some(Self { wake: Some(wake), thread: Some(thread) }))
     }
@@ -69,7 +70,8 @@ impl Drop for Checkpoints {
     }
 }
 
-fn run(connection: &Connection, log: &Path, woken: &Receiver<()>) {
+/// Brings the log in whenever it is woken, and cuts `log`, if that is to be cut.
+fn run(connection: &Connection, log: Option<&Path>, woken: &Receiver<()>) {
     let mut is_long = false;
     loop {
         let next = match is_long {
@@ -87,7 +89,8 @@ fn run(connection: &Connection, log: &Path, woken: &Receiver<()>) {
             tracing::debug!("the log is not brought into the database: {error}");
         }
         // What could not be cut is tried again after the next commit.
-        is_long = next.is_ok() && fs::metadata(log).is_ok_and(|file| file.len() > LONG);
+        is_long = next.is_ok()
+            && log.and_then(|log| fs::metadata(log).ok()).is_some_and(|file| file.len() > LONG);
     }
 }
 
@@ -133,6 +136,7 @@ fn bring_in(connection: &Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::private_dir::{PrivateDir, Purpose};
 
     fn put(connection: &Connection, key: &str) {
         let sql = "INSERT OR REPLACE INTO meta VALUES (?1, hex(zeroblob(100000)))";
@@ -201,13 +205,15 @@ mod tests {
     #[test]
     fn the_thread_cuts_it_when_the_writer_rests() {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::File(dir.path().join("t.db"));
+        let purpose = Purpose { target: dir.path().join("target.db"), private: false };
+        let home = Home::Tmpfs(PrivateDir::create(dir.path(), &purpose).unwrap());
         let writer = home.open_writer(None).unwrap();
         let checkpoints = Checkpoints::start(&home).unwrap().unwrap();
         for number in 0..30 {
             put(&writer, &number.to_string());
         }
-        let log = || fs::metadata(dir.path().join("t.db-wal")).unwrap().len();
+        let name = with_suffix(&home.file().unwrap(), "-wal");
+        let log = || fs::metadata(&name).unwrap().len();
         assert!(log() > LONG);
         checkpoints.note();
         let end = Instant::now() + Duration::from_secs(60);

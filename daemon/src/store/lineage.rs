@@ -101,6 +101,16 @@ impl Lineage {
         verify::quick_check(&self.connection)
     }
 
+    /// Returns whether the snapshot `there` was taken of this database.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub fn is_ahead_of(&self, there: &Self) -> rusqlite::Result<bool> {
+        let taken = there.last.as_ref().map_or(Ok(false), |taken| self.has_taken(taken))?;
+        Ok(taken && self.instance == there.instance)
+    }
+
     /// Returns what is to become of this database, whose place is where `there` is.
     ///
     /// # Errors

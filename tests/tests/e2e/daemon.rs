@@ -55,6 +55,27 @@ fn a_torcd_that_cannot_start_says_why() {
 }
 
 #[test]
+fn a_place_of_snapshots_that_holds_another_record_is_refused_at_the_start() {
+    let torc = torc();
+    let once = |more: &[&str]| {
+        torc.args(["daemon", "start"].iter().chain(more)).run().expect(0);
+        torc.args(["exec", "-c", "true"]).run().expect(0);
+        torc.args(["daemon", "stop"]).run().expect(0);
+    };
+    once(&[]);
+    // From disk to memory: it goes on from the snapshot, which the file on disk then lags behind.
+    once(&["--in-memory"]);
+    let refused = torc.args(["daemon", "start"]).run();
+    refused.expect_refusal(7, "torc-server-snapshot.db holds a record that");
+    once(&["--snapshot", "other.db"]);
+    once(&["--snapshot", "other.db"]);
+    once(&["--in-memory"]);
+    // A database that is new has taken no snapshot at all.
+    let refused = torc.args(["daemon", "start", "--db", "new.db"]).run();
+    refused.expect_refusal(7, "--in-memory");
+}
+
+#[test]
 fn stopping_none_is_no_failure() {
     let torc = torc();
     torc.args(["daemon", "stop"]).run().expect(0).says("no torcd is running");
