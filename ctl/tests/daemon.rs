@@ -154,10 +154,12 @@ fn a_final_snapshot_that_is_not_on_disk_is_exit_code_five() {
 }
 
 #[test]
-fn a_restart_after_a_failed_snapshot_does_not_start() {
-    let script = Script::new(vec![status(), status(), vec![failed(), Response::End]]);
-    let (output, _) = script.run(&["daemon", "restart", "--torcd-bin", "/bin/false"]);
-    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+fn a_torcd_whose_options_cannot_be_read_is_not_restarted() {
+    let script = Script::new(vec![status()]);
+    let (output, requests) = script.run(&["daemon", "restart", "--torcd-bin", "/bin/false"]);
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("hint: end it with `torcctl daemon stop`"));
+    assert_eq!(requests.len(), 1, "nothing is ended: {requests:?}");
 }
 
 #[test]

@@ -15,8 +15,10 @@ use crate::outcome::Outcome;
 use crate::torc::Torc;
 use crate::wait::LIMIT;
 
-/// Gives torcd what systemd does: a socket as descriptor 3, and who it is.
+/// Gives torcd what systemd does: a socket as descriptor 3, and who it is. As there, no terminal
+/// goes away from it, also where the tests have one.
 const SCRIPT: &str = "\
+    trap '' HUP\n\
     if [ -n \"$LISTEN_FDS\" ]; then exec 3<&0 </dev/null; export LISTEN_PID=$$; fi\n\
     if [ -n \"$WATCHDOG_USEC\" ]; then export WATCHDOG_PID=$$; fi\n\
     if [ -n \"$AS_JOURNAL\" ]; then\n\

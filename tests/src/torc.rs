@@ -122,8 +122,19 @@ impl Torc {
         Daemon::start(command, stdin)
     }
 
+    /// Starts a torcd that takes SIGHUP as a service does, also where the tests have a terminal.
+    /// Waits until it is ready.
+    #[track_caller]
+    pub fn service<S: AsRef<str>>(
+        &self,
+        environment: &[(&str, OsString)],
+        args: impl IntoIterator<Item = S>,
+    ) -> Daemon {
+        self.daemon_by("trap '' HUP; exec \"$0\" \"$@\"", Stdio::piped(), environment, args)
+    }
+
     /// Lets a program see this home and nothing else.
-    fn settle(&self, command: &mut Command) {
+    pub fn settle(&self, command: &mut Command) {
         command.current_dir(self.work()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(self.environment());

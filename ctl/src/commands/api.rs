@@ -2,9 +2,12 @@
 //!
 //! What is on stdout is replies and nothing else, and every request gets its own: one that is no
 //! valid JSON an error, without torcd having been asked. What has no reply, because torcd is not
-//! there or has gone, is said on stderr, and the exit code is 3.
+//! there or has gone, is said on stderr, and the exit code is 3; 5 where that leaves it open whether
+//! the final snapshot is on disk. A request that was answered well may have had a bad end, too: that
+//! of a snapshot which failed.
 
 mod lines;
+mod tally;
 mod verbs;
 
 use std::io::{self, IsTerminal, Write};
@@ -14,11 +17,11 @@ use torc_protocol::connection::ConnectionError;
 use torc_protocol::request::Request;
 use torc_protocol::response::{ErrorCode, RequestError, Response};
 
+use self::tally::Tally;
 use crate::client::Client;
 use crate::commands::watch::reader;
 use crate::context::Context;
-use crate::error::CliError;
-use crate::exit_code;
+use crate::error::{CliError, ErrorKind};
 use crate::output::page::check_format;
 
 const EXAMPLES: &str = "\
@@ -32,8 +35,10 @@ Examples:
 A reply is a line of JSON. One of many parts, that of a list say, ends with the line \"end\". An error
 is {\"error\":{\"code\":…,\"message\":…,\"hint\":…}}. A line {\"degraded\":…} is no reply: snapshots fail.
 
-Exit codes: 0 every reply was good; else that of the last error: 1 internal, 2 invalid_request,
-3 unavailable, 6 not_found, 7 wrong_state; 3 no torcd is running, or it has gone";
+Exit codes: 0 every reply was good; 5 a snapshot that was asked for, or the final one after shutdown,
+failed or may not be on disk, whatever else was said; else that of the last that was bad: 1 internal,
+2 invalid_request, 3 unavailable, 4 a snapshot timed_out, 6 not_found, 7 wrong_state; 3 no torcd is
+running, or it has gone";
 
 /// What the output describes.
 const NOUN: &str = "a request";
@@ -71,36 +76,35 @@ pub async fn run(ctx: &mut Context, args: Args) -> Result<u8, CliError> {
     if text.is_none() && io::stdin().is_terminal() {
         return Err(CliError::usage("there is no request, and stdin is a terminal").hint(HINT));
     }
+    let mut tally = Tally::default();
     let answering = async {
         match text {
-            Some(text) => once(ctx, &text).await,
-            None => session(ctx).await,
+            Some(text) => once(ctx, &text, &mut tally).await,
+            None => session(ctx, &mut tally).await,
         }
     };
-    tokio::select! {
+    let outcome = tokio::select! {
         outcome = answering => outcome,
         // Between two replies, nothing else would tell.
-        () = reader::gone() => Ok(exit_code::DONE),
-    }
+        () = reader::gone() => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+    };
+    tally.end(outcome)
 }
 
-async fn once(ctx: &Context, text: &str) -> Result<u8, CliError> {
-    let mut code = exit_code::DONE;
+async fn once(ctx: &Context, text: &str, tally: &mut Tally) -> Result<(), CliError> {
     match parse(text.as_bytes(), 1) {
         Ok(request) => {
             let mut reader = ctx.named().await?;
-            answer(&mut reader.client, request, &mut code).await?;
+            answer(&mut reader.client, request, tally).await
         }
-        Err(error) => refuse(error, &mut code)?,
+        Err(error) => refuse(error, tally),
     }
-    Ok(code)
 }
 
 /// Answers each line of stdin. An error ends its request and nothing else.
-async fn session(ctx: &Context) -> Result<u8, CliError> {
+async fn session(ctx: &Context, tally: &mut Tally) -> Result<(), CliError> {
     let mut reader = ctx.named().await?;
     let mut lines = lines::of_stdin();
-    let mut code = exit_code::DONE;
     let mut is_ending = false;
     loop {
         let line = tokio::select! {
@@ -108,7 +112,7 @@ async fn session(ctx: &Context) -> Result<u8, CliError> {
             line = lines.recv() => line.transpose()?,
             error = reader.client.gone(), if !is_ending => return Err(error),
         };
-        let Some(line) = line else { return Ok(code) };
+        let Some(line) = line else { return Ok(()) };
         let request = match line.text {
             Some(text) if text.trim_ascii().is_empty() => continue,
             Some(text) => parse(&text, line.number),
@@ -122,34 +126,40 @@ async fn session(ctx: &Context) -> Result<u8, CliError> {
             Ok(request) => {
                 // It goes when it has answered this.
                 is_ending = matches!(request, Request::Shutdown(_));
-                answer(&mut reader.client, request, &mut code).await?;
+                answer(&mut reader.client, request, tally).await?;
             }
-            Err(error) => refuse(error, &mut code)?,
+            Err(error) => refuse(error, tally)?,
         }
     }
 }
 
 /// Asks, and prints the whole reply.
-async fn answer(client: &mut Client, request: Request, code: &mut u8) -> Result<(), CliError> {
+async fn answer(client: &mut Client, request: Request, tally: &mut Tally) -> Result<(), CliError> {
     let has_many = request.has_many_replies();
+    let mut is_open = matches!(request, Request::Shutdown(_));
     match client.ask(request).await {
         Ok(()) => {}
         Err(ConnectionError::Codec(CodecError::TooLarge(_))) => {
             let message = "the request is too large to be sent".to_owned();
             let error = invalid(message).hint("submit jobs in parts, with more than one request");
-            return refuse(error, code);
+            return refuse(error, tally);
         }
         Err(error) => return Err(error.into()),
     }
     loop {
-        let response = client.answer().await?;
+        let response = client.answer().await.map_err(|error| match is_open {
+            true => unknown(&error.message),
+            false => error,
+        })?;
         print(&response)?;
         match response {
             Response::Degraded(_) => {}
             Response::Error(error) => {
-                *code = CliError::from(error).exit_code();
+                tally.add(&error.into());
                 return Ok(());
             }
+            Response::Snapshot(progress) => is_open &= !tally.add_snapshot(progress),
+            Response::End if is_open => return Err(unknown("it ended without a word about it")),
             Response::End => return Ok(()),
             _ if !has_many => return Ok(()),
             _ => {}
@@ -158,9 +168,16 @@ async fn answer(client: &mut Client, request: Request, code: &mut u8) -> Result<
 }
 
 /// Replies to a request that is not sent.
-fn refuse(error: RequestError, code: &mut u8) -> Result<(), CliError> {
-    *code = exit_code::USAGE;
+fn refuse(error: RequestError, tally: &mut Tally) -> Result<(), CliError> {
+    tally.add(&error.clone().into());
     print(&Response::Error(error))
+}
+
+/// Returns the error for a torcd that has not said what became of its final snapshot.
+fn unknown(why: &str) -> CliError {
+    let message = format!("torcd's final snapshot may not be on disk: {why}");
+    CliError::new(ErrorKind::NotDurable, message)
+        .hint("`torcctl snapshot recover --dry-run` shows a record that it has left elsewhere")
 }
 
 fn print(response: &Response) -> Result<(), CliError> {

@@ -1,6 +1,7 @@
 //! `torcctl daemon`: the user's torcd, which lives on its own.
 
 mod command_line;
+mod environment;
 mod foreign;
 mod jobs;
 mod log_files;

@@ -193,7 +193,7 @@ fn detached(ctx: &Context, run: &Run, submitted: &Submitted) -> Result<u8, CliEr
     if format != Format::Id && !ctx.globals.quiet {
         let jobs = count(submitted.jobs, "job");
         if submitted.existed {
-            stderr::say(&format!("submitted before with this key: workflow {id}, {jobs}"));
+            stderr::say(&format!("{jobs} submitted before (workflow {id})"));
         } else {
             let name = one_line(&run.name);
             stderr::say(&format!("{jobs} submitted (workflow {id}, {name})"));

@@ -4,8 +4,12 @@
 //! have in common all have, so that a shell completes no more of a word than is certain; and the
 //! order is that of an index, so that a million cost no more than a hundred.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use torc_protocol::call::{Call, Many};
 use torc_protocol::id::WorkflowId;
+use torc_protocol::paths;
 use torc_protocol::request::{
     ListFiles, ListJobs, ListUserData, ListWorkflows, Page, Status, WorkflowSelector,
 };
@@ -15,8 +19,8 @@ use torc_protocol::view::{FileView, JobView, UserDataView, WorkflowView};
 use crate::client::Client;
 use crate::completion::candidate::Candidate;
 use crate::completion::line::Line;
-use crate::context::{Context, default_database};
-use crate::error::CliError;
+use crate::context::{Context, Reader, default_database};
+use crate::error::{CliError, ErrorKind};
 use crate::snapshot_files;
 use crate::style::{count, one_line};
 
@@ -58,7 +62,7 @@ pub(super) async fn ask(
     if wanted == Wanted::Snapshots {
         return snapshots(&ctx, prefix).await;
     }
-    let mut reader = ctx.reader().await?;
+    let mut reader = reader(&ctx).await?;
     let client = &mut reader.client;
     let workflow = line.workflow.clone().unwrap_or_default();
     match wanted {
@@ -89,6 +93,23 @@ pub(super) async fn ask(
         }
         Wanted::Snapshots => Ok(Vec::new()),
     }
+}
+
+/// Connects to who would be asked by the command, but has no file read that somebody else has put
+/// into the working directory: a key is pressed there without a thought.
+async fn reader(ctx: &Context) -> Result<Reader, CliError> {
+    if ctx.globals.db.is_some() || is_ours(&default_database()) {
+        return ctx.reader().await;
+    }
+    if ctx.globals.standalone {
+        return Err(CliError::new(ErrorKind::NoDaemon, "there is no file of ours to read")
+            .hint("name one with `--db FILE`"));
+    }
+    ctx.named().await
+}
+
+fn is_ours(path: &Path) -> bool {
+    path.metadata().is_ok_and(|there| there.uid() == paths::own_uid())
 }
 
 /// Returns the pattern of the names that begin with `prefix`.
@@ -229,7 +250,9 @@ async fn snapshots(ctx: &Context, prefix: &str) -> Result<Vec<Candidate>, CliErr
             let status = client.call(Status).await?;
             status.snapshot.target.unwrap_or(status.database).into()
         }
-        (None, _) => default_database(),
+        // Beside it are the older ones, whether or not it is there.
+        (None, _) if is_ours(Path::new(paths::OUTPUT_DIR)) => default_database(),
+        (None, _) => return Ok(Vec::new()),
     };
     let found = snapshot_files::list(&ctx.torcd()?, &target).await?;
     let found = found.into_iter().filter(|file| file.path.starts_with(prefix));

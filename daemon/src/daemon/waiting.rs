@@ -55,33 +55,41 @@ impl Waiting {
     pub(super) async fn end(&mut self) {
         loop {
             let Some(left) = &mut self.left else {
-                if self.clients.is_empty() && !self.for_good {
+                if !self.is_wished() {
                     std::future::pending::<()>().await;
                 }
                 return;
             };
             let mut gone: FuturesUnordered<_> =
                 self.clients.iter().map(|client| client.progress.closed()).collect();
-            tokio::select! {
+            let left = tokio::select! {
+                // Nothing may end for those who have gone, even if the last job ends just then.
+                biased;
+                Some(()) = gone.next() => None,
                 changed = left.changed() => {
                     if changed.is_err() {
                         // The dispatcher is gone, which others see to.
                         std::future::pending::<()>().await;
                     }
-                    let left = *left.borrow_and_update();
-                    if left.ended {
-                        return;
-                    }
-                    self.clients.iter().for_each(|client| tell(client, left));
+                    Some(*left.borrow_and_update())
                 }
-                Some(()) = gone.next() => {}
-            }
+            };
             drop(gone);
-            self.clients.retain(|client| !client.progress.is_closed());
-            if self.clients.is_empty() && !self.for_good {
+            if !self.is_wished() {
                 self.take_back();
+            } else if let Some(left) = left {
+                if left.ended {
+                    return;
+                }
+                self.clients.iter().for_each(|client| tell(client, left));
             }
         }
+    }
+
+    /// Forgets the clients who have gone, and returns whether anybody still waits.
+    fn is_wished(&mut self) -> bool {
+        self.clients.retain(|client| !client.progress.is_closed());
+        self.for_good || !self.clients.is_empty()
     }
 
     fn take_back(&mut self) {
@@ -102,5 +110,87 @@ fn tell(client: &ShutdownRequest, left: Left) {
     if left.running > 0 {
         // It may have gone.
         let _ = client.progress.send(SnapshotProgress::Jobs(left.running));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+    use tokio::sync::oneshot;
+    use torc_protocol::request::RunningJobs;
+
+    use super::*;
+
+    const ENDED: Left = Left { running: 0, ended: true };
+
+    fn client() -> (ShutdownRequest, UnboundedReceiver<SnapshotProgress>) {
+        let (progress, receiver) = unbounded_channel();
+        let (told, _) = oneshot::channel();
+        let running = RunningJobs::Wait;
+        (ShutdownRequest { grace: None, running, progress, told }, receiver)
+    }
+
+    /// Somebody for whom two clients wait, and where the dispatcher tells what is left.
+    struct Scene {
+        waiting: Waiting,
+        clients: Vec<UnboundedReceiver<SnapshotProgress>>,
+        left: watch::Sender<Left>,
+        inputs: mpsc::Receiver<Input>,
+    }
+
+    fn scene() -> Scene {
+        let (sender, inputs) = mpsc::channel();
+        let mut waiting = Waiting::new(Some(DispatcherHandle::new(sender)));
+        let mut clients = Vec::new();
+        for _ in 0..2 {
+            let (request, receiver) = client();
+            waiting.begin(request);
+            clients.push(receiver);
+        }
+        let Ok(Input::Hold { left }) = inputs.try_recv() else { panic!("nothing is held") };
+        assert!(inputs.try_recv().is_err(), "it is held once");
+        Scene { waiting, clients, left, inputs }
+    }
+
+    #[test]
+    fn nothing_ends_for_those_who_have_gone() {
+        // Often, because it is chance which of two that are ready is looked at first.
+        for _ in 0..64 {
+            let mut scene = scene();
+            scene.clients.clear();
+            scene.left.send(ENDED).unwrap();
+            assert_eq!(scene.waiting.end().now_or_never(), None);
+            assert!(matches!(scene.inputs.try_recv(), Ok(Input::GoOn)));
+            // The next one waits anew.
+            let (request, _receiver) = client();
+            scene.waiting.begin(request);
+            assert!(matches!(scene.inputs.try_recv(), Ok(Input::Hold { .. })));
+        }
+    }
+
+    #[test]
+    fn it_ends_for_the_one_who_stays() {
+        let mut scene = scene();
+        scene.clients.pop();
+        scene.left.send(Left { running: 3, ended: false }).unwrap();
+        assert_eq!(scene.waiting.end().now_or_never(), None);
+        assert_eq!(scene.clients[0].try_recv(), Ok(SnapshotProgress::Jobs(3)));
+        scene.left.send(ENDED).unwrap();
+        assert_eq!(scene.waiting.end().now_or_never(), Some(()));
+        assert!(scene.inputs.try_recv().is_err(), "nothing is taken back");
+    }
+
+    #[test]
+    fn the_wish_of_a_signal_stays_when_all_clients_have_gone() {
+        let mut scene = scene();
+        scene.waiting.begin_for_good();
+        scene.clients.clear();
+        assert_eq!(scene.waiting.end().now_or_never(), None);
+        scene.left.send(ENDED).unwrap();
+        assert_eq!(scene.waiting.end().now_or_never(), Some(()));
+        assert!(scene.inputs.try_recv().is_err(), "nothing is taken back");
     }
 }

@@ -141,7 +141,8 @@ fn snapshots_that_fail_are_told_beside_the_replies() {
     std::fs::create_dir(torc.path("torc.db")).unwrap();
     let requests =
         [json!({"snapshot": {"wait": "forever"}}), json!({"ping": {}}), json!({"ping": {}})];
-    let replies = session(&torc, &requests).expect(0).json_lines();
+    // That the rest was good does not make it so.
+    let replies = session(&torc, &requests).expect(5).json_lines();
     let end = replies.iter().position(|part| part == "end").unwrap();
     assert!(replies[end - 1]["snapshot"]["failed"]["reason"].is_string(), "{replies:#?}");
     let [degraded, pong, last] = &replies[end + 1..] else { panic!("{replies:#?}") };
@@ -149,6 +150,58 @@ fn snapshots_that_fail_are_told_beside_the_replies() {
     assert_eq!([pong, last], [&json!({"pong": {}}), &json!({"pong": {}})]);
     std::fs::remove_dir(torc.path("torc.db")).unwrap();
     daemon.end();
+}
+
+#[test]
+fn a_snapshot_that_is_not_on_disk_is_the_exit_code_whatever_comes_after_it() {
+    let torc = torc();
+    let daemon = torc.daemon(["--in-memory", "--snapshot", "torc.db"]);
+    std::fs::create_dir(torc.path("torc.db")).unwrap();
+    let snapshot = json!({"snapshot": {"wait": "forever"}});
+    once(&torc, &snapshot).expect(5);
+    let unknown = json!({"get_workflow": {"workflow": {"id": 9}}});
+    session(&torc, &[snapshot.clone(), unknown]).expect(5);
+    // Nobody has waited for this one.
+    once(&torc, &json!({"snapshot": {}})).expect(0);
+    std::fs::remove_dir(torc.path("torc.db")).unwrap();
+    once(&torc, &snapshot).expect(0);
+    daemon.end();
+}
+
+#[test]
+fn a_shutdown_whose_final_snapshot_fails_is_told_by_the_exit_code() {
+    let torc = torc();
+    std::fs::create_dir(torc.path("spill")).unwrap();
+    let flags = ["--in-memory", "--snapshot", "torc.db", "--spill-dir", "spill"];
+    let mut daemon = torc.daemon(flags);
+    session(&torc, &submission(&torc, &[("a", "true")])).expect(0);
+    once(&torc, &json!({"watch": {}})).expect(0);
+    std::fs::create_dir(torc.path("torc.db")).unwrap();
+    let outcome = once(&torc, &json!({"shutdown": {}})).expect(5);
+    assert_eq!(outcome.stderr, "");
+    let replies = outcome.json_lines();
+    let [.., told, end] = &replies[..] else { panic!("{replies:#?}") };
+    assert!(told["snapshot"]["failed"]["kept"]["path"].is_string(), "{replies:#?}");
+    assert_eq!(end, "end");
+    assert_eq!(daemon.exit_code(), 5);
+}
+
+#[test]
+fn a_torcd_that_is_lost_before_it_tells_of_its_final_snapshot_may_not_have_one() {
+    let torc = torc();
+    let daemon = torc.daemon(["--in-memory", "--snapshot", "torc.db"]);
+    session(&torc, &submission(&torc, &[("a", UNTIL_GO)])).expect(0);
+    torc.contents_of("started");
+    // It waits for the job, and says so.
+    let script = "exec torcctl api '{\"shutdown\":{\"running\":\"wait\"}}' > out";
+    let path = torc.torcctl_path();
+    let path = format!("{}:{}", path.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let shell = torc.program(std::path::Path::new("bash")).args(["-c", script]).env("PATH", path);
+    let running = shell.start();
+    assert_eq!(torc.contents_of("out"), "{\"snapshot\":{\"jobs\":1}}\n");
+    daemon.kill();
+    running.wait().expect_refusal(5, "final snapshot may not be on disk");
+    torc.write("go", "");
 }
 
 #[test]

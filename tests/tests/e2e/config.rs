@@ -7,7 +7,6 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use torc_tests::daemon::Daemon;
 use torc_tests::slow_disk::SlowDisk;
 use torc_tests::torc::{Torc, names_in};
 use torc_tests::wait::wait_until;
@@ -26,12 +25,6 @@ fn status(torc: &Torc) -> Value {
 
 fn keep(torc: &Torc) -> Value {
     status(torc)["snapshot"]["keep"].clone()
-}
-
-/// Starts a torcd that takes SIGHUP as a service does, also where the tests have a terminal.
-fn service(torc: &Torc, args: &[&str]) -> Daemon {
-    let script = "trap '' HUP; exec \"$0\" \"$@\"";
-    torc.daemon_by(script, Stdio::piped(), &[], args)
 }
 
 #[test]
@@ -231,7 +224,7 @@ fn a_torcd_that_runs_takes_new_settings_on_sighup() {
     let torc = torc();
     let file = torc.user_config();
     write(&file, "[snapshot]\nkeep = 2\ninterval_seconds = 3600\n[daemon]\nlog = \"info\"\n");
-    let daemon = service(&torc, &["--in-memory", "--snapshot", "s.db"]);
+    let daemon = torc.service(&[], ["--in-memory", "--snapshot", "s.db"]);
     let socket = daemon.socket().to_str().unwrap();
     let asking = ["status", "--format", "json", "--socket", socket];
     let keep = || torc.args(asking).run().expect(0).json()["snapshot"]["keep"].clone();
@@ -268,9 +261,8 @@ fn a_home_that_does_not_answer_holds_up_torcctl_which_says_so_and_no_torcd_that_
     let torc = torc();
     fs::create_dir(disk.path("torc")).unwrap();
     write(&disk.path("torc/torc.toml"), "[snapshot]\nkeep = 3\n[daemon]\nlog = \"info\"\n");
-    let script = "trap '' HUP; exec \"$0\" \"$@\"";
     let home = [("XDG_CONFIG_HOME", disk.dir().as_os_str().to_owned())];
-    let daemon = torc.daemon_by(script, Stdio::piped(), &home, ["--in-memory"]);
+    let daemon = torc.service(&home, ["--in-memory"]);
     assert_eq!(keep(&torc), 3);
     disk.freeze();
     daemon.signal(Signal::SIGHUP);
@@ -288,7 +280,8 @@ fn a_home_that_does_not_answer_holds_up_torcctl_which_says_so_and_no_torcd_that_
 #[test]
 fn whoever_lives_for_a_command_ends_on_sighup() {
     let torc = torc();
-    let mut daemon = service(&torc, &["--in-memory", "--lifeline", "--snapshot", "life.db"]);
+    let args = ["--in-memory", "--lifeline", "--snapshot", "life.db"];
+    let mut daemon = torc.service(&[], args);
     daemon.signal(Signal::SIGHUP);
     assert_eq!(daemon.exit_code(), 0);
     assert!(torc.path("life.db").exists());

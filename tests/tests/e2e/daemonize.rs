@@ -187,8 +187,10 @@ fn the_log_tells_what_was_done_and_never_what_was_run() {
 fn a_log_is_opened_anew_on_sighup_and_gets_a_number_when_it_is_full() {
     let torc = torc();
     let log = torc.write("log", vec![b'\n'; 4 * 1024 * 1024]);
-    let daemon = torc.daemon(["--in-memory", "--log-file", "log"]);
+    let daemon = torc.service(&[], ["--in-memory", "--log-file", "log"]);
     wait_until("the full log is another one", || torc.path("log.1").exists());
+    // For a moment there is none by its name.
+    torc.contents_of("log");
     fs::rename(&log, torc.path("moved")).unwrap();
     daemon.signal(Signal::SIGHUP);
     let text = torc.contents_of("log");

@@ -47,7 +47,7 @@ fn of_another_protocol() -> Vec<u8> {
 #[test]
 fn a_torcd_of_another_protocol_is_ended_by_a_signal() {
     let (outcome, ended_by) = against_another("torcd-of-old", &of_another_protocol(), &["stop"]);
-    outcome.expect(0);
+    outcome.expect_refusal(5, "nobody has seen whether its final snapshot is on disk");
     assert_eq!(ended_by, Some(15));
 }
 

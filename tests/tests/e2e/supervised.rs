@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::getsockopt;
@@ -36,6 +36,7 @@ fn a_supervisor_is_told_how_it_goes_from_the_beginning_to_the_end() {
     torc.args(["snapshot", "--wait"]).run().expect(0);
     supervisor.wait_for(", saved\n");
     torc.args(["exec", "--detach", "-n", "two", "-c", "true"]).run().expect(0);
+    torc.args(["wait", "two"]).run().expect(0);
     supervisor.wait_for(" not yet saved\n");
     daemon.signal(Signal::SIGTERM);
     let stopping = supervisor.wait_for("STOPPING=1");
@@ -111,21 +112,18 @@ fn time_is_asked_for_as_long_as_the_final_snapshot_takes() {
     let torc = torc();
     let supervisor = Supervisor::new(&torc);
     let target = disk.path("torc.db").display().to_string();
-    let args = ["--in-memory", "--snapshot", &target, "--snapshot-timeout", "20"];
+    let args = ["--in-memory", "--snapshot", &target, "--snapshot-timeout", "19"];
     let daemon = supervisor.start(&torc, args);
     supervisor.wait_for("READY=1");
     disk.freeze();
     daemon.signal(Signal::SIGTERM);
     supervisor.wait_for("STATUS=final snapshot: ");
     disk.wait_for_a_victim();
-    let begun = Instant::now();
-    // Again, and not more than what there is until it is given up.
-    supervisor.wait_for("EXTEND_TIMEOUT_USEC=");
+    // Not for more than what there is until it is given up, which is less than the 30 s that are
+    // asked for at a time otherwise.
     let asked = supervisor.wait_for("EXTEND_TIMEOUT_USEC=");
     let asked: u64 = asked.trim_start_matches("EXTEND_TIMEOUT_USEC=").trim().parse().unwrap();
-    let limit = Duration::from_secs(20 + 10);
-    assert!(Duration::from_micros(asked) <= limit, "{asked}");
-    assert!(begun.elapsed() < limit);
+    assert!((1..=29_000_000).contains(&asked), "{asked}");
     disk.thaw();
     supervisor.wait_for("STATUS=all is saved");
     assert_eq!(daemon.end(), 0);

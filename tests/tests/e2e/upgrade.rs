@@ -26,6 +26,11 @@ fn with_a_job() -> Torc {
     torc
 }
 
+/// Returns whether the second job does not run because torcd is to end.
+fn is_held(torc: &Torc) -> bool {
+    torc.args(["explain", "job2"]).run().expect(0).stdout.contains("torcd is ending")
+}
+
 /// Asks torcd to end when its jobs have, and returns when that is being waited for.
 fn wait_for_jobs(torc: &Torc, verb: &str) -> Running {
     let mut waiting = torc.args(["daemon", verb, "--running", "wait"]).start();
@@ -69,6 +74,7 @@ fn whoever_does_not_wait_any_more_leaves_all_as_it_was() {
         if signal == Signal::SIGINT {
             outcome.expect(130).says("torcd goes on, and starts jobs again");
         }
+        wait_until("jobs are started again", || !is_held(&torc));
         torc.write("go", "");
         wait_until("the second job runs", || torc.path("second").exists());
         assert_eq!(pid(&torc), before);
@@ -82,6 +88,7 @@ fn a_limit_of_the_wait_is_an_exit_code_and_leaves_all_as_it_was() {
     let torc = with_a_job();
     let call = ["daemon", "restart", "--timeout", "50ms"];
     torc.args(call).run().expect_refusal(4, "torcd has not ended: after 0.05 s it has ");
+    wait_until("jobs are started again", || !is_held(&torc));
     torc.write("go", "");
     wait_until("the second job runs", || torc.path("second").exists());
     torc.args(["daemon", "stop"]).run().expect(0);
@@ -144,10 +151,7 @@ fn sigusr2_ends_torcd_when_its_jobs_have_ended_and_sigterm_at_once() {
         torc.contents_of("started");
         daemon.signal(Signal::SIGUSR2);
         // From the moment on at which it is known that nothing starts.
-        wait_until("nothing is started", || {
-            let why = torc.args(["explain", "job2"]).run().expect(0);
-            why.stdout.contains("torcd is ending")
-        });
+        wait_until("nothing is started", || is_held(&torc));
         if at_once {
             daemon.signal(Signal::SIGTERM);
         } else {
@@ -174,6 +178,29 @@ fn a_restart_keeps_what_the_torcd_before_was_told() {
     torc.args(["daemon", "restart", "--snapshot-keep", "4"]).run().expect(0);
     let after = processes::command_of(pid(&torc));
     assert_eq!(after, before.replace("--snapshot-keep 3", "--snapshot-keep 4"));
+    torc.args(["daemon", "stop"]).run().expect(0);
+}
+
+#[test]
+fn a_restart_keeps_what_the_environment_of_the_torcd_before_said() {
+    let torc = torc();
+    let (interval, path) = ("TORC_SNAPSHOT_INTERVAL_SECONDS", torc.path("x.db"));
+    let start = ["daemon", "start", "--in-memory", "--snapshot", path.to_str().unwrap()];
+    torc.args(start).env(interval, "77").run().expect(0);
+    let told = || -> Vec<String> {
+        let environment = fs::read(format!("/proc/{}/environ", pid(&torc))).unwrap();
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        environment
+            .split('\0')
+            .filter(|word| word.starts_with(interval))
+            .map(str::to_owned)
+            .collect()
+    };
+    let (kept, anew) = (vec![format!("{interval}=77")], vec![format!("{interval}=88")]);
+    torc.args(["daemon", "restart"]).run().expect(0);
+    assert_eq!(told(), kept);
+    torc.args(["daemon", "restart"]).env(interval, "88").run().expect(0);
+    assert_eq!(told(), anew);
     torc.args(["daemon", "stop"]).run().expect(0);
 }
 

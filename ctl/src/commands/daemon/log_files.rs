@@ -21,30 +21,12 @@ pub(super) struct LogFiles {
     path: PathBuf,
     /// The one that is written to, as far as we know. None before there is one.
     current: Option<File>,
-    /// Says when something happens in the directory.
-    watch: Inotify,
 }
 
 impl LogFiles {
-    /// Begins to watch the files of the log at `path`, before any is read.
-    ///
-    /// # Errors
-    ///
-    /// When its directory is not there, or cannot be watched.
-    pub(super) fn new(path: &Path) -> Result<Self, CliError> {
-        let watch = || -> io::Result<Inotify> {
-            let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
-            let events = AddWatchFlags::IN_MODIFY
-                | AddWatchFlags::IN_CREATE
-                | AddWatchFlags::IN_MOVED_TO
-                | AddWatchFlags::IN_ONLYDIR;
-            inotify.add_watch(path.parent().unwrap_or(path), events)?;
-            Ok(inotify)
-        };
-        match watch() {
-            Ok(watch) => Ok(Self { path: path.to_owned(), current: None, watch }),
-            Err(error) => Err(failed(path, &error)),
-        }
+    /// Returns the files of the log at `path`, of which none is read yet.
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), current: None }
     }
 
     /// Writes what there is, or the last `lines` of it. Returns whether there is a file at all.
@@ -92,15 +74,6 @@ impl LogFiles {
         Ok(())
     }
 
-    /// Waits until something happens in the directory. Blocks the thread.
-    pub(super) fn wait(&self) -> Result<(), CliError> {
-        match self.watch.read_events() {
-            // After a stop of this process, say; one look too many does no harm.
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(failed(&self.path, &errno.into())),
-        }
-    }
-
     /// Returns the files that are newer than the one with this number, oldest first; all of them when
     /// it is not there.
     fn after(&self, begun: Option<u64>) -> Result<Vec<File>, CliError> {
@@ -134,6 +107,46 @@ impl LogFiles {
         };
         let older = (1..).map(numbered).take_while(|path| path.exists());
         std::iter::once(self.path.clone()).chain(older)
+    }
+}
+
+/// Says when something happens in the directory of a log.
+#[derive(Debug)]
+pub(super) struct Watch {
+    path: PathBuf,
+    inotify: Inotify,
+}
+
+impl Watch {
+    /// Begins to watch the files of the log at `path`, before any is read. Users have few of these, so
+    /// it is for whoever waits only.
+    ///
+    /// # Errors
+    ///
+    /// When its directory is not there, or cannot be watched.
+    pub(super) fn new(path: &Path) -> Result<Self, CliError> {
+        let watch = || -> io::Result<Inotify> {
+            let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
+            let events = AddWatchFlags::IN_MODIFY
+                | AddWatchFlags::IN_CREATE
+                | AddWatchFlags::IN_MOVED_TO
+                | AddWatchFlags::IN_ONLYDIR;
+            inotify.add_watch(path.parent().unwrap_or(path), events)?;
+            Ok(inotify)
+        };
+        match watch() {
+            Ok(inotify) => Ok(Self { path: path.to_owned(), inotify }),
+            Err(error) => Err(failed(path, &error)),
+        }
+    }
+
+    /// Waits until something happens. Blocks the thread.
+    pub(super) fn wait(&self) -> Result<(), CliError> {
+        match self.inotify.read_events() {
+            // After a stop of this process, say; one look too many does no harm.
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(failed(&self.path, &errno.into())),
+        }
     }
 }
 
@@ -207,7 +220,11 @@ mod tests {
         }
 
         fn files(&self) -> LogFiles {
-            LogFiles::new(&self.path("log")).unwrap()
+            LogFiles::new(&self.path("log"))
+        }
+
+        fn watch(&self) -> Watch {
+            Watch::new(&self.path("log")).unwrap()
         }
     }
 
@@ -238,12 +255,12 @@ mod tests {
     fn no_line_is_lost_or_shown_twice_when_the_log_gets_a_number() {
         let log = Log::new();
         log.append("log", "one\n");
-        let mut files = log.files();
+        let (watch, mut files) = (log.watch(), log.files());
         assert_eq!(read(&mut files, None), "one\n");
         log.append("log", "two\n");
         log.rename("log", "log.1");
         log.append("log", "three\n");
-        files.wait().unwrap();
+        watch.wait().unwrap();
         assert_eq!(read_new(&mut files), "two\nthree\n");
         assert_eq!(read_new(&mut files), "");
         log.append("log", "four\n");
@@ -255,17 +272,17 @@ mod tests {
             log.rename(from, to);
         }
         log.append("log", "six\n");
-        files.wait().unwrap();
+        watch.wait().unwrap();
         assert_eq!(read_new(&mut files), "four\nfive\nsix\n");
     }
 
     #[test]
     fn a_log_that_begins_later_is_followed_too() {
         let log = Log::new();
-        let mut files = log.files();
+        let (watch, mut files) = (log.watch(), log.files());
         assert!(!files.copy(None, &mut io::sink()).unwrap());
         log.append("log", "one\n");
-        files.wait().unwrap();
+        watch.wait().unwrap();
         assert_eq!(read_new(&mut files), "one\n");
         fs::write(log.path("log"), "x\n").unwrap();
         fs::write(log.path("log"), "").unwrap();

@@ -12,7 +12,7 @@ use torc_protocol::paths;
 use torc_protocol::request::Status;
 
 use crate::client::{Client, Peer};
-use crate::commands::daemon::log_files::{LogFiles, newest};
+use crate::commands::daemon::log_files::{LogFiles, Watch, newest};
 use crate::commands::service::systemd::Manager;
 use crate::commands::service::unit::Unit;
 use crate::context::Context;
@@ -150,17 +150,16 @@ fn become_journalctl(unit: &str, follow: bool, lines: Option<usize>) -> CliError
 }
 
 fn show(ctx: &Context, path: &Path, follow: bool, lines: Option<usize>) -> Result<u8, CliError> {
-    let mut files = LogFiles::new(path)?;
+    let watch = follow.then(|| Watch::new(path)).transpose()?;
+    let mut files = LogFiles::new(path);
     let mut stdout = Stdout::new(ctx.globals.format, ctx.globals.color).open();
     if !files.copy(lines, &mut stdout)? && !follow {
         return Err(no_log(path));
     }
     stdout.flush()?;
-    if !follow {
-        return Ok(exit_code::DONE);
-    }
+    let Some(watch) = watch else { return Ok(exit_code::DONE) };
     loop {
-        files.wait()?;
+        watch.wait()?;
         files.copy_new(&mut stdout)?;
         stdout.flush()?;
     }

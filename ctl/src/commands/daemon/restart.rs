@@ -2,16 +2,17 @@
 //!
 //! How the old one was started is found out before it is ended: a torcd that is gone cannot be asked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use torc_protocol::config::key::Key;
 use torc_protocol::request::Status;
 use torc_protocol::time::Timestamp;
 use torc_protocol::view::StatusView;
 
 use super::command_line::{CommandLine, CommandLineError, unit_of};
-use super::foreign;
 use super::start::{self, StartArgs};
 use super::stop::{self, LimitArgs, Running, Stopped};
+use super::{environment, foreign};
 use crate::client::{Client, Peer};
 use crate::commands::service::systemd::Manager;
 use crate::context::Context;
@@ -74,10 +75,7 @@ pub(super) async fn run(ctx: &Context, args: RestartArgs) -> Result<u8, CliError
     let begin = Timestamp::now();
     if let Some(unit) = unit {
         // Its socket may be another unit that is not active.
-        Manager::find("start torcd again with `torcctl daemon start`")
-            .await?
-            .call(&["start", &unit])
-            .await?;
+        unit.manager.call(&["start", &unit.name]).await?;
     }
     start::run_since(ctx, start, begin).await
 }
@@ -89,32 +87,58 @@ async fn plan(
     peer: &mut Peer,
     socket: &Path,
     mut start: StartArgs,
-) -> Result<(StartArgs, Option<String>), CliError> {
-    let unit = match peer {
+) -> Result<(StartArgs, Option<OwnUnit>), CliError> {
+    let (unit, pid) = match peer {
         Peer::Nobody => return Ok((start, None)),
         Peer::Ours(client) => {
             let status = client.call(Status).await?;
             if status.unit.is_none() {
                 inherit(ctx, &mut start, &status)?;
             }
-            status.unit
+            (status.unit, status.pid)
         }
         Peer::Foreign(error) => match foreign::process_at(socket).await {
             None => return Err(unseen(error)),
             Some(process) => match unit_of(process) {
-                Some(unit) => Some(unit),
+                Some(unit) => (Some(unit), process),
                 None => {
                     let before = CommandLine::of(process).map_err(|why| unknown(&why))?;
                     inherit_foreign(ctx, &mut start, before)?;
-                    None
+                    take_environment(&mut start, process)?;
+                    (None, process)
                 }
             },
         },
     };
-    if let Some(unit) = &unit {
-        start.check_none(ctx, unit)?;
+    let Some(name) = unit else { return Ok((start, None)) };
+    start.check_none(ctx, &name)?;
+    Ok((start, Some(OwnUnit::find(name, pid).await?)))
+}
+
+/// A unit of systemd that is the user's to start.
+struct OwnUnit {
+    manager: Manager,
+    name: String,
+}
+
+impl OwnUnit {
+    /// Returns the one of this name, in which the torcd with this process runs.
+    async fn find(name: String, pid: u32) -> Result<Self, CliError> {
+        let system = format!("if it is a unit of the system: `sudo systemctl restart {name}`");
+        let refused = |why: &str| {
+            let message = format!("systemd runs torcd (process {pid}) as {name}, but {why}");
+            CliError::new(ErrorKind::Refused, message).hint(&*system)
+        };
+        let found = Manager::find("").await;
+        let manager = found.map_err(|why| refused(&format!("cannot be asked: {}", why.message)))?;
+        let show = ["show", "--property=LoadState", "--property=MainPID", &name];
+        let told = manager.call(&show).await.map_err(|why| refused(&why.message))?;
+        let has = |line: &str| told.lines().any(|told| told == line);
+        if !has("LoadState=loaded") || !has(&format!("MainPID={pid}")) {
+            return Err(refused("not as one of this user"));
+        }
+        Ok(Self { manager, name })
     }
-    Ok((start, unit))
 }
 
 /// Takes what is not given from the torcd that runs.
@@ -125,12 +149,52 @@ fn inherit(ctx: &Context, start: &mut StartArgs, before: &StatusView) -> Result<
             .hint("end it with `torcctl daemon stop`, and start another"));
     }
     start.inherit(ctx, before);
-    match CommandLine::of(before.pid) {
-        // Where these are was just told, by an absolute path.
-        Ok(told) => take_rest(start, CommandLine { database: None, snapshot: None, ..told }),
-        Err(CommandLineError::Hidden(_)) => Ok(()),
-        Err(why) => Err(unknown(&why)),
+    let told = CommandLine::of(before.pid).map_err(|why| unknown(&why))?;
+    exact(&mut start.inherited.database, told.database.as_ref())?;
+    // One that is given now is exact as it is.
+    if start.snapshot.as_deref() == before.snapshot.target.as_deref().map(Path::new) {
+        exact(&mut start.snapshot, told.snapshot.as_ref())?;
     }
+    // Where these are was just told, by an absolute path.
+    take_rest(start, CommandLine { database: None, snapshot: None, ..told })?;
+    take_environment(start, before.pid)
+}
+
+/// Puts the bytes that were `said` on the command line in the place of a path that was told as text,
+/// in which what is no text is lost.
+fn exact(told: &mut Option<PathBuf>, said: Option<&PathBuf>) -> Result<(), CliError> {
+    let is_lossy = |path: &PathBuf| path.to_string_lossy().contains(char::REPLACEMENT_CHARACTER);
+    let Some(path) = told.as_mut().filter(|path| is_lossy(path)) else { return Ok(()) };
+    let Some(said) = said.filter(|said| said.is_absolute()) else {
+        let message = format!("the path {} cannot be told as text", path.display());
+        return Err(CliError::new(ErrorKind::Refused, message)
+            .hint("end torcd with `torcctl daemon stop`, and start it with that path"));
+    };
+    path.clone_from(said);
+    Ok(())
+}
+
+/// Takes what the torcd before was told by its environment, unless it is set here too.
+fn take_environment(start: &mut StartArgs, pid: u32) -> Result<(), CliError> {
+    let before = environment::of(pid).map_err(|why| unknown(&why))?;
+    for (key, value) in before {
+        let option = key.setting().variable;
+        let is_given = match key {
+            Key::SpillDir => start.end.spill_dir.is_some(),
+            Key::LogFile => start.inherited.log_file.is_some(),
+            _ => false,
+        };
+        if is_given || std::env::var_os(option).is_some_and(|here| !here.is_empty()) {
+            continue;
+        }
+        let is_path = matches!(key, Key::SpillDir | Key::LogFile);
+        if is_path && !Path::new(&value).is_absolute() {
+            let path = value.display().to_string();
+            return Err(unknown(&CommandLineError::Relative { option, path }));
+        }
+        start.inherited.environment.push((option, value));
+    }
+    Ok(())
 }
 
 /// Takes what is not given from the torcd of another protocol.

@@ -79,6 +79,8 @@ pub(super) struct Inherited {
     pub(super) database: Option<PathBuf>,
     pub(super) log: Option<OsString>,
     pub(super) log_file: Option<PathBuf>,
+    /// Variables by which it was told something, and their values.
+    pub(super) environment: Vec<(&'static str, OsString)>,
 }
 
 impl StartArgs {
@@ -258,6 +260,7 @@ async fn launch(ctx: &Context, args: &StartArgs, socket: &Path) -> Result<Launch
     }
     args.of_project.add_to(&mut arguments);
     let mut command = Command::new(&torcd);
+    command.envs(args.inherited.environment.iter().map(|(name, value)| (name, value)));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // What returns is not the torcd: that one goes on when we do not wait.
     let child = command.kill_on_drop(true).spawn().map_err(|error| {

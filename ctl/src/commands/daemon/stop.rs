@@ -138,10 +138,14 @@ pub(super) async fn run(ctx: &Context, args: &StopArgs) -> Result<u8, CliError> 
             Ok(exit_code::DONE)
         }
         Stopped::Signaled(pid) => {
-            if !ctx.globals.quiet {
-                eprintln!("torcd of another version (process {pid}) has ended");
-            }
-            Ok(exit_code::DONE)
+            let message = format!(
+                "torcd of another version (process {pid}) has ended, and nobody has seen whether its \
+                 final snapshot is on disk"
+            );
+            Err(CliError::new(ErrorKind::NotDurable, message).hint(
+                "`torcctl daemon logs` and `torcctl snapshot list` tell; `torcctl daemon restart` goes \
+                 on from what it has left",
+            ))
         }
         Stopped::Asked { status, outcome } => {
             if !ctx.globals.quiet && !stdout.format.is_for_programs() {
