@@ -1,6 +1,6 @@
 //! Completion of the command line in a shell, with values that only a torcd can tell.
 //!
-//! The script that a shell has loaded calls torcctl with [`VARIABLE`] set. That process does nothing
+//! The script that a shell has loaded calls torcctl with `_TORCCTL_COMPLETE` set. That process does nothing
 //! but start another one of itself, and wait for its answer no longer than a person at a prompt may
 //! be kept (`limit`): whatever hangs, a torcd or a disk, hangs without the shell. The other one
 //! (`answer`) has the engine of clap find what stands at the cursor. `values` says by the word for a

@@ -2,7 +2,7 @@
 //!
 //! - [`key`]: the one table of settings, from which the documentation is checked.
 //! - [`value`]: what a setting can be, read from the text of a variable or a flag.
-//! - [`file`]: one `torc.toml`, with the place of every value.
+//! - [`mod@file`]: one `torc.toml`, with the place of every value.
 //! - [`trust`]: which files are read at all.
 //! - [`sources`]: all files and the environment of a process.
 //! - [`settings`]: the layers on each other. Flags win over the environment, that over the file of the
