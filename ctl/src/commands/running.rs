@@ -21,7 +21,7 @@ use self::following::Following;
 use self::printing::Printing;
 use self::showing::Show;
 use self::stop::Stop;
-use self::submission::{Key, Submission};
+use self::submission::{Committed, Key, Submission};
 use self::target::Target;
 use crate::context::Context;
 use crate::error::CliError;
@@ -113,11 +113,11 @@ pub(crate) async fn submit(
     show: Show,
 ) -> Result<u8, CliError> {
     let begun = Timestamp::now();
-    let (target, submitted) =
+    let (target, Committed { submitted, name }) =
         committing::submit(target, &mut signals, (&submission, &key), !show.detach).await?;
     let spec = submission.spec();
     let run = Run {
-        name: spec.name.clone(),
+        name: name.unwrap_or_else(|| spec.name.clone()),
         labels: spec.options.labels.clone(),
         order: show.keep_order.then(|| submission.jobs().map(|job| job.name).collect()),
         ..Run::default()
@@ -192,12 +192,9 @@ fn detached(ctx: &Context, run: &Run, submitted: &Submitted) -> Result<u8, CliEr
     writeln!(io::stdout(), "{id}")?;
     if format != Format::Id && !ctx.globals.quiet {
         let jobs = count(submitted.jobs, "job");
-        if submitted.existed {
-            stderr::say(&format!("{jobs} submitted before (workflow {id})"));
-        } else {
-            let name = one_line(&run.name);
-            stderr::say(&format!("{jobs} submitted (workflow {id}, {name})"));
-        }
+        let before = if submitted.existed { " before" } else { "" };
+        let name = one_line(&run.name);
+        stderr::say(&format!("{jobs} submitted{before} (workflow {id}, {name})"));
     }
     Ok(exit_code::DONE)
 }

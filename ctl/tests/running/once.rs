@@ -125,11 +125,11 @@ fn a_key_that_was_used_before_names_the_workflow_of_then() {
     let (output, requests) = with_key("table", vec![status(), existing(), found(1)]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "3\n");
-    assert_eq!(text(&output.stderr), "1 job submitted before (workflow 3)\n");
+    assert_eq!(text(&output.stderr), "1 job submitted before (workflow 3, night)\n");
     assert_eq!(keys(&requests), ["night-1"]);
     let (output, _) = with_key("json", vec![status(), existing(), found(1)]);
     let expected = serde_json::json!(
-        {"workflow_id": 3, "name": "flow", "jobs": 1, "existed": true}
+        {"workflow_id": 3, "name": "night", "jobs": 1, "existed": true}
     );
     assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), expected);
     let (output, _) = with_key("json", vec![status(), accepted(), accepted(), submitted(1)]);

@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use torc_protocol::response::Submitted;
 
-use super::submission::{self, Key, Submission};
+use super::submission::{self, Committed, Key, Submission};
 use super::target::Target;
 use super::{or_abandon, unless_signaled};
 use crate::client::Client;
@@ -27,7 +26,7 @@ pub(super) async fn submit(
     signals: &mut Signals,
     (submission, key): (&impl Submission, &Key),
     watch: bool,
-) -> Result<(Target, Submitted), CliError> {
+) -> Result<(Target, Committed), CliError> {
     let mut target = target;
     let sending = submission::send(&mut target.client, submission, key);
     let sent = unless_signaled(signals, sending).await;
@@ -57,7 +56,7 @@ async fn until_known(
     submission: &impl Submission,
     key: &Key,
     watch: bool,
-) -> Result<Submitted, CliError> {
+) -> Result<Committed, CliError> {
     let end = Instant::now() + PATIENCE;
     loop {
         let error = match again(client, submission, key, watch).await {
@@ -82,7 +81,7 @@ async fn again(
     submission: &impl Submission,
     key: &Key,
     watch: bool,
-) -> Result<Submitted, CliError> {
+) -> Result<Committed, CliError> {
     *client = Client::connect(client.socket()).await?;
     let sent = submission::send(client, submission, key).await?;
     submission::commit(client, sent, watch).await

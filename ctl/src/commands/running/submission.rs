@@ -115,21 +115,32 @@ pub(crate) async fn send(
     Ok(Sent::All)
 }
 
+/// A workflow that torcd has.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// What torcd said of it.
+    pub(crate) submitted: Submitted,
+    /// Its name, where that may be another: it was submitted with the same key before.
+    pub(crate) name: Option<String>,
+}
+
 /// Makes it visible. With `watch` the events follow on this connection.
 pub(crate) async fn commit(
     client: &mut Client,
     sent: Sent,
     watch: bool,
-) -> Result<Submitted, CliError> {
+) -> Result<Committed, CliError> {
     let Sent::Existing(workflow_id) = sent else {
-        return client.call(SubmitCommit { watch }).await;
+        let submitted = client.call(SubmitCommit { watch }).await?;
+        return Ok(Committed { submitted, name: None });
     };
     let workflow = WorkflowSelector::Id(workflow_id);
     let view = client.call(GetWorkflow { workflow: workflow.clone() }).await?;
     if watch {
         client.stream(Watch { workflow, from_seq: Some(0) }).await?;
     }
-    Ok(Submitted { workflow_id, jobs: view.jobs.total, existed: true })
+    let submitted = Submitted { workflow_id, jobs: view.jobs.total, existed: true };
+    Ok(Committed { submitted, name: Some(view.name) })
 }
 
 fn chunks<T>(
