@@ -34,7 +34,7 @@ pub struct Place {
 pub enum State {
     /// No file.
     Missing,
-    /// A file of somebody else in a directory for everybody, which is passed over.
+    /// A file of somebody else in a directory that others can write to, which is passed over.
     Strange,
     /// A file with so many settings.
     Read(Vec<file::Entry>),
@@ -76,6 +76,8 @@ impl Sources {
             }
         }
         settings.add_environment(|name| env::var_os(name), self.dir())?;
+        // Two that cannot be meant together are wrong for everybody, not only for who starts a torcd.
+        settings.in_memory()?;
         Ok(settings)
     }
 
@@ -95,10 +97,13 @@ impl Sources {
     }
 }
 
-/// Looks for the file of a project.
+/// Looks for the file of a project: in the working directory, and above it as far as directories are
+/// ours. What is further up is of a site or of somebody else, and may be a file system that looks for
+/// every name that it is asked for on the net.
 fn project(dir: &Path, others: &[Place]) -> Vec<Place> {
     let mut passed = Vec::new();
-    for dir in dir.ancestors() {
+    let above = dir.ancestors().skip(1).take_while(|above| trust::is_own_directory(above));
+    for dir in std::iter::once(dir).chain(above) {
         let path = dir.join(paths::CONFIG_NAME);
         if others.iter().any(|other| other.path == path) {
             continue;

@@ -293,8 +293,10 @@ fn the_file_of_somebody_else_is_refused_and_in_a_directory_for_everybody_passed_
     let link = dir.path().join("link.toml");
     symlink(&path, &link).unwrap();
     assert!(read_project(&link).is_err(), "what it leads to counts");
-    fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();
-    assert_eq!(read_project(&path).unwrap(), Found::Strange);
+    for mode in [0o1777, 0o775] {
+        fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+        assert_eq!(read_project(&path).unwrap(), Found::Strange, "{mode:o}");
+    }
 }
 
 #[test]
@@ -312,6 +314,16 @@ fn the_project_is_the_nearest_directory_above_that_has_a_file() {
         fs::write(dir.join("torc.toml"), "").unwrap();
         fs::set_permissions(dir.join("torc.toml"), Permissions::from_mode(0o644)).unwrap();
         assert_eq!(found(), (dir.join("torc.toml"), true));
+    }
+    if own_uid() == 0 {
+        chown(root.path().join("a"), Some(65_534), None).unwrap();
+        assert_eq!(
+            found(),
+            (deep.join("torc.toml"), false),
+            "nobody looks where others have a say"
+        );
+    } else {
+        eprintln!("SKIPPED: only root can give a directory to another user");
     }
     let has_project =
         |sources: Sources| sources.places().iter().any(|place| place.layer == Layer::Project);

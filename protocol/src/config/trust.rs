@@ -19,8 +19,8 @@ pub const MAX_BYTES: u64 = 1 << 20;
 pub(super) enum Found {
     /// Nothing.
     Nothing,
-    /// A file of somebody else in a directory in which everybody can make one, as `/tmp` is. It is not
-    /// for us, and must not be in our way either.
+    /// A file of somebody else in a directory in which others can make one, as `/tmp` is. It is not for
+    /// us, and must not be in our way either.
     Strange,
     /// A file, and what is in it.
     File(Vec<u8>),
@@ -48,7 +48,7 @@ pub(super) fn read(layer: Layer, path: &Path) -> Result<Found, ConfigError> {
         Err(error) => return Err(unreadable(&error)),
     };
     let about = file.metadata().map_err(|error| unreadable(&error))?;
-    if layer == Layer::Project && !is_ours(&about) && is_for_everybody(path) {
+    if layer == Layer::Project && !is_ours(&about) && is_among_others(path) {
         return Ok(Found::Strange);
     }
     check(path, &about)?;
@@ -69,9 +69,15 @@ fn is_ours(about: &Metadata) -> bool {
     paths::is_trusted_owner(about.uid())
 }
 
-fn is_for_everybody(path: &Path) -> bool {
+/// Returns whether others can make files beside this one.
+fn is_among_others(path: &Path) -> bool {
     let dir = path.parent().and_then(|dir| dir.metadata().ok());
-    dir.is_some_and(|dir| dir.mode() & 0o002 != 0)
+    dir.is_some_and(|dir| dir.mode() & 0o022 != 0)
+}
+
+/// Returns whether a directory belongs to us.
+pub(super) fn is_own_directory(dir: &Path) -> bool {
+    dir.metadata().is_ok_and(|about| about.uid() == paths::own_uid())
 }
 
 fn check(path: &Path, about: &Metadata) -> Result<(), ConfigError> {
