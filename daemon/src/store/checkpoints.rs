@@ -135,6 +135,8 @@ fn bring_in(connection: &Connection) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
     use crate::store::private_dir::{PrivateDir, Purpose};
 
@@ -143,18 +145,35 @@ mod tests {
         connection.execute(sql, [key]).unwrap();
     }
 
-    #[test]
-    fn what_a_reader_has_kept_in_the_log_is_brought_in_once_it_is_gone() {
+    fn count(connection: &Connection) -> i64 {
+        connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap()
+    }
+
+    /// A database in a directory, and those who have it open.
+    struct Opened {
+        dir: TempDir,
+        writer: Connection,
+        other: Connection,
+        reader: Connection,
+    }
+
+    fn open() -> Opened {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::File(dir.path().join("t.db"));
-        let writer = home.open_writer(None).unwrap();
-        let other = home.open_writer(None).unwrap();
+        let (writer, other) = (home.open_writer(None).unwrap(), home.open_writer(None).unwrap());
         let reader = home.open_reader().unwrap().unwrap();
-        let log = || fs::metadata(dir.path().join("t.db-wal")).unwrap().len();
+        Opened { dir, writer, other, reader }
+    }
+
+    fn log_of(dir: &TempDir) -> u64 {
+        fs::metadata(dir.path().join("t.db-wal")).unwrap().len()
+    }
+
+    #[test]
+    fn what_a_reader_has_kept_in_the_log_is_brought_in_once_it_is_gone() {
+        let Opened { dir, writer, other, reader } = open();
+        let log = || log_of(&dir);
         let reading = reader.unchecked_transaction().unwrap();
-        let count = |connection: &Connection| -> i64 {
-            connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap()
-        };
         assert_eq!(count(&reading), 0);
         for number in 0..20 {
             put(&writer, &number.to_string());
@@ -175,16 +194,9 @@ mod tests {
 
     #[test]
     fn a_long_log_is_cut_once_nobody_needs_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let home = Home::File(dir.path().join("t.db"));
-        let writer = home.open_writer(None).unwrap();
-        let other = home.open_writer(None).unwrap();
-        let reader = home.open_reader().unwrap().unwrap();
-        let log = || fs::metadata(dir.path().join("t.db-wal")).unwrap().len();
+        let Opened { dir, writer, other, reader } = open();
+        let log = || log_of(&dir);
         put(&writer, "a");
-        let count = |connection: &Connection| -> i64 {
-            connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap()
-        };
         let reading = reader.unchecked_transaction().unwrap();
         assert_eq!(count(&reading), 1);
         put(&writer, "b");

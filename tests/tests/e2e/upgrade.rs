@@ -182,6 +182,26 @@ fn a_restart_keeps_what_the_torcd_before_was_told() {
 }
 
 #[test]
+fn a_restart_after_a_final_snapshot_that_failed_starts_nothing() {
+    let torc = torc();
+    fs::create_dir(torc.path("place")).unwrap();
+    let start = ["daemon", "start", "--in-memory", "--db", "place/runs.db"];
+    torc.args(start).run().expect(0);
+    torc.args(["exec", "-c", "true"]).run().expect(0);
+    fs::rename(torc.path("place"), torc.path("away")).unwrap();
+    torc.write("place", "a file where the directory was");
+    torc.args(["daemon", "restart"]).run().expect_refusal(5, "place/runs.db");
+    torc.args(["status"]).run().expect_refusal(3, "no torcd");
+    fs::remove_file(torc.path("place")).unwrap();
+    fs::rename(torc.path("away"), torc.path("place")).unwrap();
+    // Nothing is lost: the next one goes on from what the first has left elsewhere.
+    torc.args(start).run().expect(0);
+    let list = torc.args(["jobs", "list", "--format", "csv"]).run().expect(0);
+    assert!(list.stdout.contains("completed"), "{list}");
+    torc.args(["daemon", "stop"]).run().expect(0);
+}
+
+#[test]
 fn a_restart_keeps_what_the_environment_of_the_torcd_before_said() {
     let torc = torc();
     let (interval, path) = ("TORC_SNAPSHOT_INTERVAL_SECONDS", torc.path("x.db"));
