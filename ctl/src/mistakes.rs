@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};
 
 use crate::error::CliError;
-use crate::spec::nearest::nearest;
+use torc_protocol::nearest::nearest;
 
 /// What commands of other programs are called here; one of several, where it depends.
 const COMMANDS: &[(&str, &str)] = &[

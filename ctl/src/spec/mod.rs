@@ -20,7 +20,6 @@ pub mod file;
 pub mod listing;
 pub mod memory;
 pub mod model;
-pub mod nearest;
 pub mod number_format;
 pub mod parameter;
 pub mod plain_path;

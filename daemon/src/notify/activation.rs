@@ -5,6 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use torc_protocol::unit::unit_of;
 
 use crate::notify::is_supervised;
 use crate::sys::inherited;
@@ -59,5 +60,5 @@ pub fn activated() -> Result<Option<Activated>, ActivationError> {
 /// Returns the unit of systemd that this process was started as, if it was.
 #[must_use]
 pub fn unit() -> Option<String> {
-    if is_supervised() { inherited::unit() } else { None }
+    if is_supervised() { unit_of(std::process::id()) } else { None }
 }

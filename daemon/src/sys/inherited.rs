@@ -140,26 +140,6 @@ pub fn listener(fd: RawFd) -> io::Result<UnixListener> {
     if is_wanted { Ok(UnixListener::from(owned)) } else { Err(other()) }
 }
 
-/// Returns the unit of systemd that this process is in, as its cgroup is called; none when that is
-/// not a service.
-#[must_use]
-pub fn unit() -> Option<String> {
-    unit_of(&fs::read_to_string("/proc/self/cgroup").ok()?)
-}
-
-/// A daemon may have moved to a cgroup below that of its unit.
-fn unit_of(cgroups: &str) -> Option<String> {
-    let path = cgroups.lines().find_map(|line| {
-        let (hierarchy, path) = line.split_once(':')?.1.split_once(':')?;
-        ["", "name=systemd"].contains(&hierarchy).then_some(path).filter(|path| *path != "/")
-    })?;
-    let is_unit =
-        |name: &&str| [".service", ".scope", ".slice"].iter().any(|end| name.ends_with(end));
-    let unit = path.split('/').rfind(is_unit)?;
-    // What is right below the one of all services of a user is none of them.
-    (unit.ends_with(".service") && !unit.starts_with("user@")).then(|| unit.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::fd::IntoRawFd;
@@ -191,23 +171,6 @@ mod tests {
         assert_eq!(terminal_of("12 (a) b) S 1 12 12 34816 12 4194304"), Some(34_816));
         assert_eq!(terminal_of("12 (torcd) S 1 12 12 0 -1 4194304"), Some(0));
         assert_eq!(terminal_of(""), None);
-    }
-
-    #[test]
-    fn a_unit_is_known_by_its_cgroup() {
-        let user = "/user.slice/user-7.slice/user@7.service/app.slice/torcd.service";
-        for (cgroups, expected) in [
-            (format!("0::{user}\n"), Some("torcd.service")),
-            (format!("0::{user}/workers/3\n"), Some("torcd.service")),
-            (format!("4:memory:/\n1:name=systemd:{user}\n0::/\n"), Some("torcd.service")),
-            ("0::/user.slice/user-7.slice/session-3.scope\n".to_owned(), None),
-            ("0::/user.slice/user@7.service/app.slice/shell.scope/x\n".to_owned(), None),
-            ("0::/user.slice/user@7.service/init\n".to_owned(), None),
-            ("4:memory:/a.service\n0::/\n".to_owned(), None),
-            (String::new(), None),
-        ] {
-            assert_eq!(unit_of(&cgroups).as_deref(), expected, "{cgroups}");
-        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use super::key::{self, Key, SETTINGS, Setting};
 use super::value::{Kind, Unfit, Value, shown};
 use super::{ConfigError, Layer, Origin};
+use crate::nearest::nearest;
 
 /// What a directory that was copied from somebody else must not decide: which program runs, and to
 /// which file lines are added.
@@ -186,9 +187,8 @@ fn unknown(table: &str, name: &str, value: &DeValue<'_>, at: Range<usize>) -> Co
         })
     };
     let alike = || {
-        let tables = ["daemon", "snapshot", "exec", "client"];
-        let meant =
-            if is_table { super::nearest::nearest(name, tables) } else { key::nearest(&whole) };
+        let tables = SETTINGS.iter().map(|setting| setting.parts().0);
+        let meant = if is_table { nearest(name, tables) } else { key::nearest(&whole) };
         meant.map(|name| format!("did you mean '{name}'?"))
     };
     let list = || "`torcctl config show` lists all settings".to_owned();

@@ -99,7 +99,7 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 /// Returns the setting whose name is most like this one, if one is.
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static str> {
-    super::nearest::nearest(name, SETTINGS.iter().map(|setting| setting.name))
+    crate::nearest::nearest(name, SETTINGS.iter().map(|setting| setting.name))
 }
 
 const ONCE: bool = false;

@@ -13,7 +13,6 @@
 
 pub mod file;
 pub mod key;
-mod nearest;
 pub mod settings;
 pub mod sources;
 pub mod trust;
@@ -51,7 +50,7 @@ pub enum Layer {
     System,
     /// Of this user.
     User,
-    /// Of the working directory, or the nearest directory above it that has one.
+    /// Of the working directory, or the nearest directory of ours above it that has one.
     Project,
 }
 

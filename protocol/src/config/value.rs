@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::nearest::nearest;
+use crate::nearest::nearest;
 use crate::paths;
 
 /// The names of SQLite's own memory, which are no paths.

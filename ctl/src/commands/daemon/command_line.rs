@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -177,14 +177,6 @@ fn split(word: &OsStr) -> (&OsStr, Option<&OsStr>) {
         }
         _ => (word, None),
     }
-}
-
-/// Returns the unit of systemd in which a process runs, if it is one that runs torcd.
-pub(super) fn unit_of(pid: u32) -> Option<String> {
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let name = Path::new(group).file_name()?.to_str()?;
-    (name.starts_with("torcd") && name.ends_with(".service")).then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use torc_protocol::config::key::Key;
 use torc_protocol::request::Status;
 use torc_protocol::time::Timestamp;
+use torc_protocol::unit::unit_of;
 use torc_protocol::view::StatusView;
 
-use super::command_line::{CommandLine, CommandLineError, unit_of};
+use super::command_line::{CommandLine, CommandLineError};
 use super::start::{self, StartArgs};
 use super::stop::{self, LimitArgs, Running, Stopped};
 use super::{environment, foreign};

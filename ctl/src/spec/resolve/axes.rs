@@ -10,9 +10,9 @@ use crate::spec::expansion::MAX_JOBS;
 use crate::spec::file::bytes;
 use crate::spec::file::node::{Key, Node, Value};
 use crate::spec::model::{Multiplier, Text, Workflow};
-use crate::spec::nearest;
 use crate::spec::parameter::{Parameter, shortest};
 use crate::spec::value;
+use torc_protocol::nearest;
 
 /// Parameters, and how they combine. Without any, there is one combination.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::spec::complaint::{Complaints, Position};
 use crate::spec::model::Text;
-use crate::spec::nearest;
+use torc_protocol::nearest;
 
 /// So many names are searched for the nearest one.
 const SEARCHED: usize = 100_000;

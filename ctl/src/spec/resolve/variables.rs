@@ -6,10 +6,10 @@
 
 use crate::spec::complaint::{Complaints, Position};
 use crate::spec::file::node::{Key, Node, Value};
-use crate::spec::nearest;
 use crate::spec::parameter::{Parameter, is_name};
 use crate::spec::template::Template;
 use crate::spec::value;
+use torc_protocol::nearest;
 
 /// The parts of a file whose texts may also have parameters. They are checked when it is known
 /// which.
