@@ -7,10 +7,10 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, Error};
+use clap::{Arg, Command, Error};
+use torc_protocol::nearest::nearest;
 
 use crate::error::CliError;
-use torc_protocol::nearest::nearest;
 
 /// What commands of other programs are called here; one of several, where it depends.
 const COMMANDS: &[(&str, &str)] = &[
@@ -73,7 +73,7 @@ pub fn explain(error: &Error, mut root: Command, words: &[OsString]) -> CliError
             let rest = words.iter().skip_while(|word| **word != wrong).skip(1);
             unknown_command(&root, command, &wrong, &rest.cloned().collect::<Vec<_>>())
         }
-        (ErrorKind::UnknownArgument, _) => unknown_argument(error, &path),
+        (ErrorKind::UnknownArgument, _) => unknown_argument(error, command, &path),
         _ => other(error, &path),
     }
 }
@@ -96,15 +96,12 @@ pub fn unknown_command(root: &Command, parent: &Command, wrong: &str, rest: &[St
     }
 }
 
-fn unknown_argument(error: &Error, path: &str) -> CliError {
+fn unknown_argument(error: &Error, command: &Command, path: &str) -> CliError {
     let wrong = text(error, ContextKind::InvalidArg).unwrap_or_default();
     let name = wrong.split(['=', ' ']).next().unwrap_or_default();
     let kind = if wrong.starts_with('-') { "option" } else { "argument" };
     let message = format!("`{path}` takes no {kind} '{wrong}'");
-    let near = text(error, ContextKind::SuggestedArg);
-    let near = near.map(|near| near.split([' ', '=']).next().unwrap_or_default().to_owned());
-    let meant = synonym(OPTIONS, name).map(str::to_owned).or(near);
-    CliError::usage(message).hint(match meant {
+    CliError::usage(message).hint(match near_option(command, name) {
         Some(meant) => format!("did you mean `{meant}`? `{path} --help` shows them all"),
         None => format!("`{path} --help` shows what it takes"),
     })
@@ -169,6 +166,15 @@ fn near_command(parent: &Command, wrong: &str, rest: &[String]) -> Option<String
     Some(path)
 }
 
+/// Returns the option of `command` that is written most alike, or is called so elsewhere.
+fn near_option(command: &Command, wrong: &str) -> Option<String> {
+    let wrong = wrong.strip_prefix("--")?;
+    let own = command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(Arg::get_long);
+    let foreign = OPTIONS.iter().map(|(foreign, _)| foreign.trim_start_matches('-'));
+    let near = format!("--{}", nearest(wrong, own.chain(foreign))?);
+    Some(synonym(OPTIONS, &near).map_or(near, str::to_owned))
+}
+
 /// Returns the only command below another one that has this name.
 fn elsewhere(root: &Command, wrong: &str) -> Option<String> {
     let below = visible(root).flat_map(visible);
@@ -196,7 +202,6 @@ fn text(error: &Error, kind: ContextKind) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Arg;
 
     use super::*;
 
@@ -274,6 +279,16 @@ mod tests {
             said("exec --json"),
             "error: `torcctl exec` takes no option '--json'\n\
              hint: did you mean `--format json`? `torcctl exec --help` shows them all"
+        );
+        assert_eq!(
+            said("exec --jsno"),
+            "error: `torcctl exec` takes no option '--jsno'\n\
+             hint: did you mean `--format json`? `torcctl exec --help` shows them all"
+        );
+        assert_eq!(
+            said("exec --colour"),
+            "error: `torcctl exec` takes no option '--colour'\n\
+             hint: `torcctl exec --help` shows what it takes"
         );
         assert_eq!(
             said("jobs list --format jsn"),

@@ -1,11 +1,12 @@
 //! Holds a tree against the tables of fields: what is unknown, missing, or of the wrong kind.
 
+use torc_protocol::nearest;
+
 use crate::spec::complaint::{Complaints, Position};
 use crate::spec::fields::{Field, Kind, Table};
 use crate::spec::file::node::{Key, Node, Value};
 use crate::spec::memory::{self, Memory};
 use crate::spec::parameter::is_name;
-use torc_protocol::nearest;
 
 /// Complains about all in `node` that is not as `table` wants it, and about fields that have no
 /// effect to `warn`.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use torc_protocol::nearest;
+
 use super::table;
 use super::variables::Variables;
 use crate::spec::complaint::{Complaints, Position};
@@ -12,7 +14,6 @@ use crate::spec::file::node::{Key, Node, Value};
 use crate::spec::model::{Multiplier, Text, Workflow};
 use crate::spec::parameter::{Parameter, shortest};
 use crate::spec::value;
-use torc_protocol::nearest;
 
 /// Parameters, and how they combine. Without any, there is one combination.
 #[derive(Clone, Debug, Default)]

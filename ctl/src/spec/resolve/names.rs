@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use torc_protocol::nearest;
+
 use crate::spec::complaint::{Complaints, Position};
 use crate::spec::model::Text;
-use torc_protocol::nearest;
 
 /// So many names are searched for the nearest one.
 const SEARCHED: usize = 100_000;

@@ -4,12 +4,13 @@
 //! variable nor a parameter of its entry is an error; without them it is none of our business, for
 //! the shell, awk and Python have braces too. `${NAME}` always belongs to the shell.
 
+use torc_protocol::nearest;
+
 use crate::spec::complaint::{Complaints, Position};
 use crate::spec::file::node::{Key, Node, Value};
 use crate::spec::parameter::{Parameter, is_name};
 use crate::spec::template::Template;
 use crate::spec::value;
-use torc_protocol::nearest;
 
 /// The parts of a file whose texts may also have parameters. They are checked when it is known
 /// which.
